@@ -1,0 +1,53 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Warnings stop CI (and `make lint`), not somebody who builds with a newer compiler.
+let strict: [SwiftSetting] =
+  Context.environment["CI"] == nil ? [] : [.treatAllWarnings(as: .error)]
+
+let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+  name: "swrun",
+  products: [.executable(name: "swrun", targets: ["swrun"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+  ],
+  targets: [
+    // The C side: headers and module maps, and what Swift cannot import (clone3, macros).
+    .target(name: "CLinux"),
+    .systemLibrary(name: "CMnl", pkgConfig: "libmnl", providers: [.apt(["libmnl-dev"])]),
+    .systemLibrary(
+      name: "CSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
+    .systemLibrary(name: "CCap", pkgConfig: "libcap", providers: [.apt(["libcap-dev"])]),
+
+    // The house: each module imports only what stands above it here.
+    .target(name: "Linux", dependencies: ["CLinux", "CSeccomp", "CCap", system], swiftSettings: strict),
+    .target(name: "Netlink", dependencies: ["CMnl", "CLinux", "Linux", system], swiftSettings: strict),
+    .target(name: "OCI", dependencies: ["Linux"], swiftSettings: strict),
+    .target(name: "Network", dependencies: ["Netlink", "Linux", system], swiftSettings: strict),
+    .target(
+      name: "Sandbox", dependencies: ["Network", "OCI", "Linux", "CLinux", system],
+      swiftSettings: strict),
+    .target(
+      name: "Supervisor", dependencies: ["Sandbox", "Network", "OCI", "Linux", "CLinux", system],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "swrun", dependencies: ["Supervisor", "Sandbox", "Network", "OCI", "Linux", arguments],
+      swiftSettings: strict),
+
+    // Unit: no privilege. Root: real namespaces on this kernel. Guest: a kernel that has ipvlan.
+    .target(name: "TestSupport", dependencies: ["Linux"], path: "Tests/Support", swiftSettings: strict),
+    .testTarget(
+      name: "UnitTests",
+      dependencies: ["Linux", "Netlink", "OCI", "Network", "Sandbox", "Supervisor", "TestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "RootTests", dependencies: ["TestSupport", "Supervisor"], swiftSettings: strict),
+    .testTarget(
+      name: "GuestTests", dependencies: ["TestSupport", "Supervisor"], swiftSettings: strict),
+  ],
+  swiftLanguageModes: [.v6]
+)
