@@ -1,0 +1,154 @@
+#define _GNU_SOURCE
+#include "clinux.h"
+
+#include <errno.h>
+#include <linux/mount.h>
+#include <linux/openat2.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifndef P_PIDFD
+#define P_PIDFD 3
+#endif
+
+pid_t swrun_clone3(uint64_t flags, int *pidfd) {
+  struct clone_args args = {
+      .flags = flags | CLONE_PIDFD,
+      .pidfd = (uint64_t)(uintptr_t)pidfd,
+      .exit_signal = SIGCHLD,
+  };
+  return (pid_t)syscall(SYS_clone3, &args, sizeof args);
+}
+
+pid_t swrun_fork(void) { return fork(); }
+
+int swrun_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
+
+int swrun_pidfd_send_signal(int pidfd, int signal) {
+  return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
+}
+
+int swrun_close_range(unsigned first, unsigned last, unsigned flags) {
+  return (int)syscall(SYS_close_range, first, last, flags);
+}
+
+int swrun_openat2(int dirfd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve) {
+  struct open_how how = {.flags = flags, .mode = mode, .resolve = resolve};
+  return (int)syscall(SYS_openat2, dirfd, path, &how, sizeof how);
+}
+
+int swrun_pivot_root(const char *new_root, const char *put_old) {
+  return (int)syscall(SYS_pivot_root, new_root, put_old);
+}
+
+int swrun_open_tree(int dirfd, const char *path, unsigned flags) {
+  return (int)syscall(SYS_open_tree, dirfd, path, flags);
+}
+
+int swrun_move_mount(int from, const char *from_path, int to, const char *to_path, unsigned flags) {
+  return (int)syscall(SYS_move_mount, from, from_path, to, to_path, flags);
+}
+
+int swrun_mount_setattr(int dirfd, const char *path, unsigned flags, uint64_t set, uint64_t clear,
+                        uint64_t propagation) {
+  struct mount_attr attr = {.attr_set = set, .attr_clr = clear, .propagation = propagation};
+  return (int)syscall(SYS_mount_setattr, dirfd, path, flags, &attr, sizeof attr);
+}
+
+int swrun_fsopen(const char *type, unsigned flags) { return (int)syscall(SYS_fsopen, type, flags); }
+
+int swrun_fsconfig(int fd, unsigned command, const char *key, const char *value, int aux) {
+  return (int)syscall(SYS_fsconfig, fd, command, key, value, aux);
+}
+
+int swrun_fsmount(int fd, unsigned flags, unsigned attributes) {
+  return (int)syscall(SYS_fsmount, fd, flags, attributes);
+}
+
+long swrun_seccomp(unsigned op, unsigned flags, const void *args) {
+  return syscall(SYS_seccomp, op, flags, args);
+}
+
+int swrun_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d) {
+  return prctl(option, a, b, c, d);
+}
+
+int swrun_ioctl_ptr(int fd, unsigned long request, void *argument) {
+  return ioctl(fd, request, argument);
+}
+
+int swrun_ioctl_int(int fd, unsigned long request, unsigned long argument) {
+  return ioctl(fd, request, argument);
+}
+
+int swrun_wait_exited(int status) { return WIFEXITED(status); }
+int swrun_wait_exit_status(int status) { return WEXITSTATUS(status); }
+int swrun_wait_signal(int status) { return WTERMSIG(status); }
+
+int swrun_wait_pidfd(int pidfd, int *status, int no_hang) {
+  siginfo_t info = {0};
+  int flags = WEXITED | (no_hang ? WNOHANG : 0);
+  int result;
+  do {
+    result = waitid(P_PIDFD, (id_t)pidfd, &info, flags);
+  } while (result < 0 && errno == EINTR);
+  if (result < 0) return -1;
+  if (info.si_pid == 0) return 1;
+  *status = info.si_code == CLD_EXITED ? (info.si_status & 0xff) << 8 : info.si_status & 0x7f;
+  return 0;
+}
+
+int swrun_send_fd(int socket, uint8_t byte, int fd) {
+  struct iovec vector = {.iov_base = &byte, .iov_len = 1};
+  union {
+    struct cmsghdr header;
+    char space[CMSG_SPACE(sizeof(int))];
+  } control = {0};
+  struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
+  if (fd >= 0) {
+    message.msg_control = control.space;
+    message.msg_controllen = sizeof control.space;
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(header), &fd, sizeof fd);
+  }
+  ssize_t sent;
+  do {
+    sent = sendmsg(socket, &message, MSG_NOSIGNAL);
+  } while (sent < 0 && errno == EINTR);
+  return sent < 0 ? -1 : 0;
+}
+
+ssize_t swrun_receive_fd(int socket, uint8_t *byte, int *fd) {
+  struct iovec vector = {.iov_base = byte, .iov_len = 1};
+  union {
+    struct cmsghdr header;
+    char space[CMSG_SPACE(sizeof(int))];
+  } control = {0};
+  struct msghdr message = {
+      .msg_iov = &vector,
+      .msg_iovlen = 1,
+      .msg_control = control.space,
+      .msg_controllen = sizeof control.space,
+  };
+  *fd = -1;
+  ssize_t received;
+  do {
+    received = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+  } while (received < 0 && errno == EINTR);
+  if (received <= 0) return received;
+  for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header;
+       header = CMSG_NXTHDR(&message, header))
+    if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
+      memcpy(fd, CMSG_DATA(header), sizeof *fd);
+  return received;
+}

@@ -1,0 +1,52 @@
+// What Swift cannot import from the kernel's and libc's headers: raw system calls without a
+// libc wrapper, function-like macros, and fork, which Swift's overlay marks unavailable.
+// Each wrapper is one call; the policy lives in Swift.
+#ifndef SWRUN_CLINUX_H
+#define SWRUN_CLINUX_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+// clone3(2) without CLONE_VM: returns 0 in the child, its pid in the parent, -1 and errno.
+// *pidfd receives a close-on-exec descriptor in the parent. flags are CLONE_NEW*.
+pid_t swrun_clone3(uint64_t flags, int *pidfd);
+
+// fork(2). swrun has one thread, so the child may go on as the parent would.
+pid_t swrun_fork(void);
+
+int swrun_pidfd_open(pid_t pid);
+int swrun_pidfd_send_signal(int pidfd, int signal);
+int swrun_close_range(unsigned first, unsigned last, unsigned flags);
+int swrun_openat2(int dirfd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve);
+int swrun_pivot_root(const char *new_root, const char *put_old);
+int swrun_open_tree(int dirfd, const char *path, unsigned flags);
+int swrun_move_mount(int from, const char *from_path, int to, const char *to_path, unsigned flags);
+int swrun_mount_setattr(int dirfd, const char *path, unsigned flags, uint64_t set, uint64_t clear,
+                        uint64_t propagation);
+int swrun_fsopen(const char *type, unsigned flags);
+int swrun_fsconfig(int fd, unsigned command, const char *key, const char *value, int aux);
+int swrun_fsmount(int fd, unsigned flags, unsigned attributes);
+long swrun_seccomp(unsigned op, unsigned flags, const void *args);
+
+// prctl(2) is variadic, which Swift does not import.
+int swrun_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
+
+// ioctl(2) likewise; the pointer form and the value form.
+int swrun_ioctl_ptr(int fd, unsigned long request, void *argument);
+int swrun_ioctl_int(int fd, unsigned long request, unsigned long argument);
+
+// The wait status macros of wait(2).
+int swrun_wait_exited(int status);
+int swrun_wait_exit_status(int status);
+int swrun_wait_signal(int status);
+
+// waitid(P_PIDFD): 0 and *status (wait(2) encoding) when the process has ended, 1 when it has
+// not yet (WNOHANG), -1 and errno.
+int swrun_wait_pidfd(int pidfd, int *status, int no_hang);
+
+// Sends one byte, with descriptor `fd` beside it if fd >= 0 (SCM_RIGHTS, unix(7)).
+int swrun_send_fd(int socket, uint8_t byte, int fd);
+// Receives one byte and at most one descriptor (close-on-exec). Returns recvmsg's result.
+ssize_t swrun_receive_fd(int socket, uint8_t *byte, int *fd);
+
+#endif
