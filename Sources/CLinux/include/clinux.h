@@ -4,8 +4,16 @@
 #ifndef SWRUN_CLINUX_H
 #define SWRUN_CLINUX_H
 
+// Headers that Swift's Glibc module leaves out.
 #include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
 #include <sys/types.h>
+
+// Declared by glibc for _GNU_SOURCE alone, which that module is built without.
+int setns(int fd, int kinds);
+int pipe2(int ends[2], int flags);
 
 // clone3(2) without CLONE_VM: returns 0 in the child, its pid in the parent, -1 and errno.
 // *pidfd receives a close-on-exec descriptor in the parent. flags are CLONE_NEW*.

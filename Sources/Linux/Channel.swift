@@ -1,0 +1,62 @@
+import CLinux
+import Glibc
+public import SystemPackage
+
+/// One end of a socket pair between the two sides of a launch: bytes, descriptors, and messages with
+/// their boundaries (`SOCK_SEQPACKET`).
+public struct Channel: ~Copyable, Sendable {
+  private let descriptor: Descriptor
+
+  public init(_ descriptor: consuming Descriptor) {
+    self.descriptor = descriptor
+  }
+
+  public var fd: FileDescriptor { descriptor.fd }
+
+  /// Sends one message; `descriptor` goes along where it is given.
+  public borrowing func send(
+    _ byte: UInt8, descriptor attached: FileDescriptor? = nil
+  ) throws(SystemError) {
+    try check("sendmsg", "", swrun_send_fd(fd.rawValue, byte, attached?.rawValue ?? -1))
+  }
+
+  /// Sends one message of many bytes; used for the report of a failure.
+  public borrowing func send(_ bytes: [UInt8]) {
+    _ = Glibc.send(fd.rawValue, bytes, bytes.count, CInt(MSG_NOSIGNAL))
+  }
+
+  /// Waits for the one byte that the other side sends; `nil` when it has closed its end.
+  public borrowing func receive() throws(SystemError) -> UInt8? {
+    var byte: UInt8 = 0
+    var raw: CInt = -1
+    let count = try check("recvmsg", "", swrun_receive_fd(fd.rawValue, &byte, &raw))
+    if raw >= 0 { close(raw) }
+    return count == 0 ? nil : byte
+  }
+
+  /// What ``receiveAny()`` got.
+  public enum Message: ~Copyable {
+    case bytes([UInt8])
+    case descriptor(Descriptor)
+    case end
+  }
+
+  /// Waits for a message of any kind. One that carries a descriptor has a single byte.
+  public borrowing func receiveAny() throws(SystemError) -> Message {
+    // The size is looked at first: a message of one byte may bring a descriptor.
+    var probe = [UInt8](repeating: 0, count: 4096)
+    var size: Int
+    repeat {
+      size = recv(fd.rawValue, &probe, probe.count, CInt(MSG_PEEK))
+    } while size < 0 && errno == EINTR
+    try check("recv", "", size)
+    if size == 1 {
+      var raw: CInt = -1
+      try check("recvmsg", "", swrun_receive_fd(fd.rawValue, &probe, &raw))
+      return raw >= 0 ? .descriptor(Descriptor(owning: raw)) : .bytes([probe[0]])
+    }
+    if size == 0 { return .end }
+    size = try check("recv", "", recv(fd.rawValue, &probe, probe.count, 0))
+    return .bytes(Array(probe.prefix(size)))
+  }
+}

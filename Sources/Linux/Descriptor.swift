@@ -1,0 +1,118 @@
+import CLinux
+import Glibc
+public import SystemPackage
+
+/// An open file description's descriptor, closed when its owner goes away.
+public struct Descriptor: ~Copyable, Sendable {
+  private let raw: CInt
+
+  /// Takes over a descriptor that a system call has just returned.
+  public init(owning raw: CInt) {
+    self.raw = raw
+  }
+
+  deinit {
+    close(raw)
+  }
+
+  /// A borrowed view, for swift-system's calls; valid while the owner lives.
+  public var fd: FileDescriptor { FileDescriptor(rawValue: raw) }
+
+  /// Gives the descriptor up without closing it: it is kept until the process ends or executes.
+  public consuming func release() -> FileDescriptor {
+    let fd = FileDescriptor(rawValue: raw)
+    discard self
+    return fd
+  }
+
+  /// open(2) or openat(2), always close-on-exec.
+  ///
+  /// - Parameters:
+  ///   - path: relative to `directory` where that is given, else to the working directory.
+  ///   - flags: `O_*` of open(2).
+  public static func open(
+    _ path: String, _ flags: CInt, mode: mode_t = 0, in directory: FileDescriptor? = nil
+  ) throws(SystemError) -> Descriptor {
+    let raw = Glibc.openat(directory?.rawValue ?? AT_FDCWD, path, flags | O_CLOEXEC, mode)
+    return Descriptor(owning: try check("open", path, raw))
+  }
+
+  /// openat2(2) with `RESOLVE_IN_ROOT`: `path` is looked up as if `root` were `/`, so that neither
+  /// `..` nor a symbolic link in a hostile tree leads out of it, and magic links are not followed.
+  public static func open(
+    _ path: String, _ flags: CInt, inRoot root: FileDescriptor
+  ) throws(SystemError) -> Descriptor {
+    let inRoot: UInt64 = 0x10
+    let noMagicLinks: UInt64 = 0x02
+    let raw = swrun_openat2(
+      root.rawValue, path, UInt64(flags | O_CLOEXEC), 0, inRoot | noMagicLinks)
+    return Descriptor(owning: try check("open", path, raw))
+  }
+
+  /// Opens `/dev/null` for both reading and writing.
+  public static func null() throws(SystemError) -> Descriptor {
+    try open("/dev/null", O_RDWR)
+  }
+
+  /// A second descriptor of the same open file description, close-on-exec.
+  public borrowing func duplicate() throws(SystemError) -> Descriptor {
+    Descriptor(owning: try check("dup", "", fcntl(raw, F_DUPFD_CLOEXEC, 3)))
+  }
+
+  /// Makes reads and writes return `EAGAIN` instead of waiting.
+  public borrowing func setNonblocking() throws(SystemError) {
+    let flags = try check("fcntl", "F_GETFL", fcntl(raw, F_GETFL))
+    try check("fcntl", "F_SETFL", fcntl(raw, F_SETFL, flags | O_NONBLOCK))
+  }
+}
+
+/// Two descriptors that belong together. Frozen so that other modules can take the ends apart.
+@frozen public struct DescriptorPair: ~Copyable {
+  public var first: Descriptor
+  public var second: Descriptor
+
+  /// pipe2(2): `first` is read from, `second` written to.
+  public static func pipe() throws(SystemError) -> DescriptorPair {
+    try make("pipe2") { pipe2($0, O_CLOEXEC) }
+  }
+
+  /// Two connected sockets that keep message boundaries and carry descriptors, unix(7).
+  public static func sockets() throws(SystemError) -> DescriptorPair {
+    let type = CInt(SOCK_SEQPACKET.rawValue) | CInt(SOCK_CLOEXEC.rawValue)
+    return try make("socketpair") { socketpair(AF_UNIX, type, 0, $0) }
+  }
+
+  private static func make(
+    _ call: String, _ body: (UnsafeMutablePointer<CInt>) -> CInt
+  ) throws(SystemError) -> DescriptorPair {
+    var ends: [CInt] = [-1, -1]
+    let result = ends.withUnsafeMutableBufferPointer { body($0.baseAddress.unsafelyUnwrapped) }
+    try check(call, "", result)
+    return DescriptorPair(
+      first: Descriptor(owning: ends[0]), second: Descriptor(owning: ends[1]))
+  }
+}
+
+extension FileDescriptor {
+  /// Reads at most `count` bytes; empty at the end of the file.
+  public func readSome(_ count: Int) throws(SystemError) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: count)
+    var received: Int
+    repeat {
+      received = Glibc.read(rawValue, &bytes, count)
+    } while received < 0 && errno == EINTR
+    try check("read", "", received)
+    bytes.removeLast(count - received)
+    return bytes
+  }
+
+  /// Writes all of `bytes`.
+  public func writeEverything(_ bytes: some Collection<UInt8>) throws(SystemError) {
+    var rest = ArraySlice(Array(bytes))
+    while !rest.isEmpty {
+      let written = rest.withUnsafeBytes { Glibc.write(rawValue, $0.baseAddress, $0.count) }
+      if written < 0, errno == EINTR { continue }
+      rest = rest.dropFirst(try check("write", "", written))
+    }
+  }
+}

@@ -1,0 +1,66 @@
+import CLinux
+import Glibc
+public import SystemPackage
+
+/// A set of descriptors to wait for, epoll(7), level-triggered.
+public struct Epoll: ~Copyable {
+  private let descriptor: Descriptor
+
+  public init() throws(SystemError) {
+    descriptor = Descriptor(
+      owning: try check("epoll_create1", "", epoll_create1(CInt(EPOLL_CLOEXEC))))
+  }
+
+  /// Watches `fd` for input or its end; `key` is what ``wait()`` gives back for it.
+  public borrowing func add(_ fd: FileDescriptor, key: UInt64) throws(SystemError) {
+    var event = epoll_event(events: EPOLLIN.rawValue, data: epoll_data_t(u64: key))
+    try check(
+      "epoll_ctl", "add", epoll_ctl(descriptor.fd.rawValue, EPOLL_CTL_ADD, fd.rawValue, &event))
+  }
+
+  /// Stops watching `fd`; one that is not watched is fine.
+  public borrowing func remove(_ fd: FileDescriptor) {
+    var event = epoll_event()
+    _ = epoll_ctl(descriptor.fd.rawValue, EPOLL_CTL_DEL, fd.rawValue, &event)
+  }
+
+  /// Waits until at least one descriptor is ready, and returns the keys of those that are.
+  public borrowing func wait() throws(SystemError) -> [UInt64] {
+    var events = [epoll_event](repeating: epoll_event(), count: 16)
+    var count: CInt
+    repeat {
+      count = epoll_wait(descriptor.fd.rawValue, &events, CInt(events.count), -1)
+    } while count < 0 && errno == EINTR
+    try check("epoll_wait", "", count)
+    return events.prefix(Int(count)).map(\.data.u64)
+  }
+}
+
+/// A timer that becomes readable, timerfd_create(2), on the monotonic clock.
+public struct Timer: ~Copyable {
+  private let descriptor: Descriptor
+
+  /// - Parameters:
+  ///   - first: nanoseconds until it fires.
+  ///   - interval: nanoseconds between later firings; 0 for none.
+  public init(first: Int64, interval: Int64) throws(SystemError) {
+    let flags = CInt(TFD_CLOEXEC) | CInt(TFD_NONBLOCK)
+    let timer = Descriptor(
+      owning: try check("timerfd_create", "", timerfd_create(CLOCK_MONOTONIC, flags)))
+    var setting = itimerspec(it_interval: Self.time(interval), it_value: Self.time(first))
+    try check("timerfd_settime", "", timerfd_settime(timer.fd.rawValue, 0, &setting, nil))
+    descriptor = timer
+  }
+
+  public var fd: FileDescriptor { descriptor.fd }
+
+  /// Takes note of the firing, so that the descriptor is quiet until the next.
+  public borrowing func acknowledge() {
+    var count: UInt64 = 0
+    _ = read(fd.rawValue, &count, 8)
+  }
+
+  private static func time(_ nanoseconds: Int64) -> timespec {
+    timespec(tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
+  }
+}

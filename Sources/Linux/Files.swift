@@ -1,0 +1,110 @@
+import Glibc
+public import SystemPackage
+
+/// The device and inode that name a file, a directory or a namespace for as long as it lives.
+public struct FileIdentity: Hashable, Sendable {
+  public let device: UInt64
+  public let inode: UInt64
+
+  public init(device: UInt64, inode: UInt64) {
+    self.device = device
+    self.inode = inode
+  }
+
+  /// stat(2) of what `path` leads to; `nil` where there is nothing.
+  public init?(path: String) {
+    var status = stat()
+    guard stat(path, &status) == 0 else { return nil }
+    self.init(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+  }
+
+  /// fstat(2); `nil` for a descriptor that is not open.
+  public init?(_ fd: FileDescriptor) {
+    var status = stat()
+    guard fstat(fd.rawValue, &status) == 0 else { return nil }
+    self.init(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+  }
+}
+
+/// The whole of a file.
+///
+/// - Parameter limit: bytes; a longer file is refused with `EFBIG`, so that a hostile one cannot
+///   fill the memory.
+public func readFile(_ path: String, limit: Int = 16 << 20) throws(SystemError) -> [UInt8] {
+  let file = try Descriptor.open(path, O_RDONLY | O_NOCTTY)
+  return try readFile(file.fd, named: path, limit: limit)
+}
+
+/// The rest of an open file; see ``readFile(_:limit:)``.
+public func readFile(
+  _ fd: FileDescriptor, named path: String, limit: Int = 16 << 20
+) throws(SystemError) -> [UInt8] {
+  var bytes: [UInt8] = []
+  while true {
+    let part: [UInt8]
+    do { part = try fd.readSome(1 << 14) } catch {
+      throw SystemError("read", path, errno: error.errno)
+    }
+    if part.isEmpty { return bytes }
+    bytes += part
+    if bytes.count > limit { throw SystemError("read", path, errno: .fileTooLarge) }
+  }
+}
+
+/// A text file's contents; bytes that are not UTF-8 become U+FFFD.
+public func readText(_ path: String) throws(SystemError) -> String {
+  String(decoding: try readFile(path), as: UTF8.self)
+}
+
+/// Publishes `bytes` under `path` by rename(2): a reader sees the old file or the new, never a part.
+public func writeAtomically(
+  _ bytes: [UInt8], to path: String, mode: mode_t = 0o600
+) throws(SystemError) {
+  let temporary = "\(path).\(getpid())~"
+  do {
+    let file = try Descriptor.open(
+      temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode: mode)
+    try file.fd.writeEverything(bytes)
+    try check("rename", path, rename(temporary, path))
+  } catch {
+    unlink(temporary)
+    throw error
+  }
+}
+
+/// The names in a directory, without `.` and `..`, sorted; empty where there is no directory.
+public func directoryEntries(_ path: String) -> [String] {
+  guard let stream = opendir(path) else { return [] }
+  defer { closedir(stream) }
+  var names: [String] = []
+  while let entry = readdir(stream) {
+    let name = withUnsafePointer(to: &entry.pointee.d_name) {
+      $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+    }
+    if name != ".", name != ".." { names.append(name) }
+  }
+  return names.sorted()
+}
+
+/// Makes a directory and those above it; one that is there already is fine.
+public func makeDirectories(_ path: String, mode: mode_t = 0o700) throws(SystemError) {
+  if mkdir(path, mode) == 0 { return }
+  switch errno {
+  case EEXIST: return
+  case ENOENT:
+    let parent = FilePath(path).removingLastComponent().string
+    guard !parent.isEmpty, parent != path else { throw SystemError("mkdir", path) }
+    try makeDirectories(parent, mode: mode)
+    if mkdir(path, mode) != 0, errno != EEXIST { throw SystemError("mkdir", path) }
+  default: throw SystemError("mkdir", path)
+  }
+}
+
+/// Removes a file, or a directory with all that is in it; symbolic links are not followed.
+/// What is gone already is fine.
+public func removeTree(_ path: String) throws(SystemError) {
+  if unlink(path) == 0 || errno == ENOENT { return }
+  guard errno == EISDIR || errno == EPERM else { throw SystemError("unlink", path) }
+  for name in directoryEntries(path) { try removeTree("\(path)/\(name)") }
+  if rmdir(path) != 0, errno != ENOENT { throw SystemError("rmdir", path) }
+}

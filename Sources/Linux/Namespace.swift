@@ -1,0 +1,64 @@
+import CLinux
+import Glibc
+public import SystemPackage
+
+/// Kinds of namespaces, `CLONE_NEW*` of clone(2).
+public struct NamespaceKinds: OptionSet, Sendable, Hashable {
+  public let rawValue: UInt64
+  public init(rawValue: UInt64) { self.rawValue = rawValue }
+
+  public static let mount = NamespaceKinds(rawValue: 0x0002_0000)
+  public static let cgroup = NamespaceKinds(rawValue: 0x0200_0000)
+  public static let uts = NamespaceKinds(rawValue: 0x0400_0000)
+  public static let ipc = NamespaceKinds(rawValue: 0x0800_0000)
+  public static let user = NamespaceKinds(rawValue: 0x1000_0000)
+  public static let pid = NamespaceKinds(rawValue: 0x2000_0000)
+  public static let network = NamespaceKinds(rawValue: 0x4000_0000)
+}
+
+/// A namespace held open, namespaces(7).
+public struct Namespace: ~Copyable, Sendable {
+  private let descriptor: Descriptor
+
+  /// Opens a namespace file such as `/proc/PID/ns/net`, relative to `directory` where that is given.
+  public init(path: String, in directory: FileDescriptor? = nil) throws(SystemError) {
+    descriptor = try Descriptor.open(path, O_RDONLY, in: directory)
+  }
+
+  public var fd: FileDescriptor { descriptor.fd }
+
+  /// Its device and inode: two handles with the same lead to the same namespace.
+  public borrowing func identity() throws(SystemError) -> FileIdentity {
+    guard let identity = FileIdentity(fd) else { throw SystemError("fstat", "namespace") }
+    return identity
+  }
+
+  /// setns(2): this thread goes into the namespace.
+  public borrowing func enter(_ kind: NamespaceKinds) throws(SystemError) {
+    try check("setns", "", setns(fd.rawValue, CInt(truncatingIfNeeded: kind.rawValue)))
+  }
+
+  /// Runs `body` inside this network namespace and comes back, also when `body` throws. swrun has
+  /// one thread, so that nothing else notices.
+  public borrowing func visit<Result: ~Copyable>(
+    _ body: () throws -> Result
+  ) throws -> Result {
+    let home = try Namespace(path: "/proc/self/ns/net")
+    try enter(.network)
+    let result: Result
+    do { result = try body() } catch {
+      try home.enter(.network)
+      throw error
+    }
+    try home.enter(.network)
+    return result
+  }
+}
+
+extension Pidfd {
+  /// setns(2) into several namespaces of a process at once, all or none (Linux 5.8). A PID
+  /// namespace takes effect for children.
+  public borrowing func enterNamespaces(_ kinds: NamespaceKinds) throws(SystemError) {
+    try check("setns", "pidfd", setns(fd.rawValue, CInt(truncatingIfNeeded: kinds.rawValue)))
+  }
+}
