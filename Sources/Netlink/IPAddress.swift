@@ -1,0 +1,109 @@
+import Glibc
+
+/// An IPv4 or IPv6 address.
+public struct IPAddress: Hashable, Sendable {
+  /// 4 or 16, in network byte order.
+  public let bytes: [UInt8]
+
+  /// `nil` unless there are 4 or 16 bytes.
+  public init?(bytes: [UInt8]) {
+    guard bytes.count == 4 || bytes.count == 16 else { return nil }
+    self.bytes = bytes
+  }
+
+  /// The text forms of inet_pton(3); no zone, no prefix.
+  public init?(_ text: String) {
+    var bytes = [UInt8](repeating: 0, count: 16)
+    if inet_pton(AF_INET, text, &bytes) == 1 {
+      self.bytes = Array(bytes.prefix(4))
+    } else if inet_pton(AF_INET6, text, &bytes) == 1 {
+      self.bytes = bytes
+    } else {
+      return nil
+    }
+  }
+
+  public var isIPv4: Bool { bytes.count == 4 }
+
+  /// `AF_INET` or `AF_INET6`.
+  public var family: UInt8 { UInt8(isIPv4 ? AF_INET : AF_INET6) }
+
+  /// The length of the address in bits, 32 or 128.
+  public var bitCount: Int { bytes.count * 8 }
+
+  public var isLoopback: Bool {
+    isIPv4 ? bytes[0] == 127 : bytes.dropLast().allSatisfy { $0 == 0 } && bytes[15] == 1
+  }
+
+  public var isUnspecified: Bool { bytes.allSatisfy { $0 == 0 } }
+
+  public var isMulticast: Bool { isIPv4 ? bytes[0] & 0xf0 == 0xe0 : bytes[0] == 0xff }
+
+  /// `fe80::/10`; such an address is valid on one link alone.
+  public var isLinkLocalIPv6: Bool { !isIPv4 && bytes[0] == 0xfe && bytes[1] & 0xc0 == 0x80 }
+
+  /// An IPv4 address written as an IPv6 one, `::ffff:a.b.c.d`; no interface can have it.
+  public var isMappedIPv4: Bool {
+    !isIPv4 && bytes[..<10].allSatisfy { $0 == 0 } && bytes[10] == 0xff && bytes[11] == 0xff
+  }
+
+  /// Its first `prefix` bits, the rest zero (`ones`: the rest one).
+  public func masked(_ prefix: Int, ones: Bool = false) -> IPAddress {
+    var result = bytes
+    for index in result.indices {
+      let kept = min(8, max(0, prefix - index * 8))
+      let mask = UInt8(truncatingIfNeeded: 0xff00 >> kept)
+      result[index] = ones ? result[index] | ~mask : result[index] & mask
+    }
+    return IPAddress(trusted: result)
+  }
+
+  /// The address after this one; the last wraps around to zero.
+  public var next: IPAddress {
+    var result = bytes
+    for index in result.indices.reversed() {
+      result[index] &+= 1
+      if result[index] != 0 { break }
+    }
+    return IPAddress(trusted: result)
+  }
+
+  private init(trusted bytes: [UInt8]) { self.bytes = bytes }
+}
+
+extension IPAddress: CustomStringConvertible {
+  public var description: String {
+    var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
+    guard inet_ntop(CInt(family), bytes, &text, socklen_t(text.count)) != nil else { return "?" }
+    return String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+  }
+}
+
+/// An address with the length of its subnet's prefix, as `ip addr` writes it.
+public struct InterfaceAddress: Hashable, Sendable {
+  public let address: IPAddress
+  /// Bits, 0 to 32 or 0 to 128.
+  public let prefix: Int
+
+  /// `nil` for a prefix that does not fit the family.
+  public init?(_ address: IPAddress, prefix: Int) {
+    guard (0...address.bitCount).contains(prefix) else { return nil }
+    self.address = address
+    self.prefix = prefix
+  }
+
+  /// The subnet's first address, which names it.
+  public var network: IPAddress { address.masked(prefix) }
+
+  /// The subnet's last address, to which IPv4 broadcasts go.
+  public var last: IPAddress { address.masked(prefix, ones: true) }
+
+  /// Whether `other` lies in the subnet.
+  public func contains(_ other: IPAddress) -> Bool {
+    other.bitCount == address.bitCount && other.masked(prefix) == network
+  }
+}
+
+extension InterfaceAddress: CustomStringConvertible {
+  public var description: String { "\(address)/\(prefix)" }
+}

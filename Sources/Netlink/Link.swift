@@ -1,0 +1,161 @@
+import CMnl
+import Glibc
+import Linux
+public import SystemPackage
+
+/// A network interface as the kernel describes it.
+public struct Link: Hashable, Sendable {
+  public let index: Int32
+  public let name: String
+  /// `ARPHRD_*` of linux/if_arp.h.
+  public let hardwareType: UInt16
+  /// `IFF_*` of netdevice(7).
+  public let flags: UInt32
+  public let mtu: UInt32
+  /// The MAC address, 6 bytes on Ethernet.
+  public let hardwareAddress: [UInt8]
+  /// `veth`, `ipvlan` and the like; `nil` for a physical one.
+  public let kind: String?
+  /// The kind of what it is a member of: `bridge`, `bond`, `team`, `openvswitch`.
+  public let memberOf: String?
+  /// The index of the bridge or bond it is a member of.
+  public let master: Int32?
+  /// The index of the parent (`IFLA_LINK`).
+  public let parent: Int32?
+  /// The parent's namespace as the id it has in this one (`IFLA_LINK_NETNSID`); `nil`: this one.
+  public let parentNamespace: Int32?
+  /// `IFLA_IPVLAN_MODE`.
+  public let ipvlanMode: UInt16?
+  /// `IFLA_IPVLAN_FLAGS`.
+  public let ipvlanFlags: UInt16?
+
+  public var isUp: Bool { flags & UInt32(IFF_UP) != 0 }
+  public var isLoopback: Bool { flags & UInt32(IFF_LOOPBACK) != 0 }
+  public var isEthernet: Bool { hardwareType == 1 }
+  public var isPointToPoint: Bool { flags & UInt32(IFF_POINTOPOINT) != 0 }
+
+  /// From the payload of `RTM_NEWLINK`; `nil` for one without a name.
+  init?(_ payload: ArraySlice<UInt8>) {
+    guard payload.count >= 16 else { return nil }
+    let attributes = Attributes(payload.dropFirst(16))
+    guard let name = attributes.string(.linkName) else { return nil }
+    self.name = name
+    index = payload.integer(at: 4, as: Int32.self)
+    hardwareType = payload.integer(at: 2, as: UInt16.self)
+    flags = payload.integer(at: 8, as: UInt32.self)
+    mtu = attributes.uint32(.linkMTU) ?? 0
+    hardwareAddress = attributes.bytes(.linkAddress) ?? []
+    master = attributes.int32(.linkMaster)
+    parent = attributes.int32(.linkParent)
+    parentNamespace = attributes.int32(.linkParentNamespace)
+    let info = attributes.nested(.linkInfo)
+    kind = info?.string(.infoKind)
+    memberOf = info?.string(.infoSlaveKind)
+    let data = kind == "ipvlan" ? info?.nested(.infoData) : nil
+    ipvlanMode = data?.uint16(.ipvlanMode)
+    ipvlanFlags = data?.uint16(.ipvlanFlags)
+  }
+}
+
+extension NetlinkSocket {
+  /// All interfaces, or those of one kind.
+  public mutating func links(kind: String? = nil) throws(NetlinkError) -> [Link] {
+    let found = try dump {
+      var message = Message(.getLink, .dump, about: "links")
+      message.putHeader(ifinfomsg())
+      // RTEXT_FILTER_SKIP_STATS: counters are a kilobyte for each interface.
+      message.put(.linkExtensionMask, UInt32(8))
+      if let kind { message.nest(.linkInfo) { $0.put(.infoKind, kind) } }
+      return message
+    } _: {
+      Link($0)
+    }
+    // The kernel ignores a kind whose driver is not loaded, and then sends all.
+    return kind == nil ? found : found.filter { $0.kind == kind }
+  }
+
+  /// One interface by name; `nil` where there is none.
+  public mutating func link(named name: String) throws(NetlinkError) -> Link? {
+    var message = Message(.getLink, about: name)
+    message.putHeader(ifinfomsg())
+    message.put(.linkName, name)
+    message.put(.linkExtensionMask, UInt32(8))
+    return try oneLink(message)
+  }
+
+  /// One interface by index; `nil` where there is none.
+  public mutating func link(index: Int32) throws(NetlinkError) -> Link? {
+    var message = Message(.getLink, about: "#\(index)")
+    var header = ifinfomsg()
+    header.ifi_index = index
+    message.putHeader(header)
+    message.put(.linkExtensionMask, UInt32(8))
+    return try oneLink(message)
+  }
+
+  private mutating func oneLink(_ message: consuming Message) throws(NetlinkError) -> Link? {
+    var found: Link?
+    do { try request(message) { found = Link($0) } } catch {
+      if error.errno == .noSuchAddressOrDevice || error.errno.rawValue == ENODEV { return nil }
+      throw error
+    }
+    return found
+  }
+
+  /// Sets an interface up or down.
+  public mutating func setLink(index: Int32, up: Bool, named name: String) throws(NetlinkError) {
+    var message = Message(.newLink, about: name)
+    message.putHeader(Self.header(index, up: up))
+    try request(message)
+  }
+
+  /// Renames an interface and sets it up in one request.
+  ///
+  /// - Parameter ipv6: whether it makes itself a link-local address; without, it has no IPv6 at all.
+  ///   `nil` on a kernel without IPv6, which would refuse to be told.
+  public mutating func setUp(
+    index: Int32, name: String, ipv6: Bool?
+  ) throws(NetlinkError) {
+    var message = Message(.newLink, about: name)
+    message.putHeader(Self.header(index, up: true))
+    message.put(.linkName, name)
+    if ipv6 == false {
+      // IN6_ADDR_GEN_MODE_NONE
+      message.nest(.linkFamilies) {
+        $0.nest(.familyIPv6) { $0.put(.ipv6AddressGeneration, UInt8(1)) }
+      }
+    }
+    try request(message)
+  }
+
+  /// Removes an interface; its addresses are free when this returns. One that is gone is fine.
+  public mutating func deleteLink(index: Int32, named name: String) throws(NetlinkError) {
+    var message = Message(.deleteLink, about: name)
+    message.putHeader(Self.header(index, up: nil))
+    do { try request(message) } catch {
+      if error.errno.rawValue != ENODEV { throw error }
+    }
+  }
+
+  /// The id that the namespace `fd` has in the socket's own; `nil` where it has none.
+  public mutating func namespaceID(of fd: FileDescriptor) throws(NetlinkError) -> Int32? {
+    var message = Message(.getNamespaceID, about: "namespace")
+    // struct rtgenmsg, padded
+    message.putHeader(UInt32(0))
+    message.put(.namespaceDescriptor, fd.rawValue)
+    var id: Int32?
+    try request(message) { id = Attributes($0.dropFirst(4)).int32(.namespaceID) }
+    // NETNSA_NSID_NOT_ASSIGNED
+    return id == -1 ? nil : id
+  }
+
+  private static func header(_ index: Int32, up: Bool?) -> ifinfomsg {
+    var header = ifinfomsg()
+    header.ifi_index = index
+    if let up {
+      header.ifi_change = UInt32(IFF_UP)
+      header.ifi_flags = up ? UInt32(IFF_UP) : 0
+    }
+    return header
+  }
+}
