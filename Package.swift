@@ -27,7 +27,7 @@ let package = Package(
     .target(name: "Linux", dependencies: ["CLinux", "CSeccomp", "CCap", system], swiftSettings: strict),
     .target(name: "Netlink", dependencies: ["CMnl", "CLinux", "Linux", system], swiftSettings: strict),
     .target(name: "OCI", dependencies: ["Linux"], swiftSettings: strict),
-    .target(name: "Network", dependencies: ["Netlink", "Linux", system], swiftSettings: strict),
+    .target(name: "Network", dependencies: ["Netlink", "Linux", "CLinux", "CMnl", system], swiftSettings: strict),
     .target(
       name: "Sandbox", dependencies: ["Network", "OCI", "Linux", "CLinux", system],
       swiftSettings: strict),

@@ -5,6 +5,7 @@
 #define SWRUN_CLINUX_H
 
 // Headers that Swift's Glibc module leaves out.
+#include <linux/if_packet.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
