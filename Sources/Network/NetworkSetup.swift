@@ -17,24 +17,25 @@ public struct NetworkSetup: ~Copyable {
   ///   - namespace: the instance's.
   ///   - host: a socket of the namespace that has the parents.
   ///   - id: tells the temporary names of instances that are made at the same time apart.
-  public init(
+  public static func make(
     _ plans: [InterfacePlan], in namespace: borrowing Namespace, host: inout NetlinkSocket,
     id: String
-  ) throws {
-    self.init(
+  ) throws -> NetworkSetup {
+    var setup = NetworkSetup(
       inside: try NetlinkSocket.inside(namespace),
       announcer: plans.contains(where: \.announces)
         ? try namespace.visit { try Announcer(plans) } : nil)
     do {
       // The kernel gives lo 127.0.0.1/8 and ::1/128 as it comes up.
-      try inside.setLink(index: 1, up: true, named: "lo")
+      try setup.inside.setLink(index: 1, up: true, named: "lo")
       for (position, plan) in plans.enumerated() {
-        try make(plan, temporaryName: "sw\(id.prefix(10))-\(position)", namespace, &host)
+        try setup.make(plan, temporaryName: "sw\(id.prefix(10))-\(position)", namespace, &host)
       }
     } catch {
-      remove()
+      setup.remove()
       throw error
     }
+    return setup
   }
 
   private init(inside: consuming NetlinkSocket, announcer: Announcer?) {
