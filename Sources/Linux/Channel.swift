@@ -13,6 +13,9 @@ public struct Channel: ~Copyable, Sendable {
 
   public var fd: FileDescriptor { descriptor.fd }
 
+  /// Gives the descriptor up without closing it.
+  public consuming func release() -> FileDescriptor { descriptor.release() }
+
   /// Sends one message; `descriptor` goes along where it is given.
   public borrowing func send(
     _ byte: UInt8, descriptor attached: FileDescriptor? = nil

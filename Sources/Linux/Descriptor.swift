@@ -2,6 +2,9 @@ import CLinux
 import Glibc
 public import SystemPackage
 
+/// open(2): a place in the tree that cannot be read or written, only looked up from and mounted on.
+public let O_PATH: CInt = 0o10000000
+
 /// An open file description's descriptor, closed when its owner goes away.
 public struct Descriptor: ~Copyable, Sendable {
   private let raw: CInt

@@ -21,6 +21,14 @@ public struct MountAttributes: OptionSet, Hashable, Sendable, Codable {
 public struct DetachedMount: ~Copyable, Sendable {
   private let descriptor: Descriptor
 
+  /// Takes over what ``take()`` has given.
+  public init(_ descriptor: consuming Descriptor) {
+    self.descriptor = descriptor
+  }
+
+  /// Gives up the mount's descriptor, to be held as one.
+  public consuming func take() -> Descriptor { descriptor }
+
   /// A copy of the mount that `path` lies on, from `path` downwards (a bind mount).
   public init(cloning path: String, recursive: Bool) throws(SystemError) {
     let cloneTree: UInt32 = 1

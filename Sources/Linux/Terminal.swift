@@ -27,10 +27,10 @@ public struct TerminalSize: Hashable, Sendable {
   public var master: Descriptor
   public var terminal: Descriptor
 
-  /// Opens a new pair from a `ptmx` device. The other end is asked for with `TIOCGPTPEER`, so that
+  /// Opens a new pair from the `ptmx` device in a directory of devpts. The other end is asked for with `TIOCGPTPEER`, so that
   /// no path in a hostile tree is looked up.
-  public init(ptmx: String) throws(SystemError) {
-    let master = try Descriptor.open(ptmx, O_RDWR | O_NOCTTY)
+  public init(ptmx: String, in directory: FileDescriptor) throws(SystemError) {
+    let master = try Descriptor.open(ptmx, O_RDWR | O_NOCTTY | O_NOFOLLOW, in: directory)
     var unlocked: CInt = 0
     try check(
       "TIOCSPTLCK", ptmx, swrun_ioctl_ptr(master.fd.rawValue, 0x4004_5431, &unlocked))

@@ -5,16 +5,22 @@
 #define SWRUN_CLINUX_H
 
 // Headers that Swift's Glibc module leaves out.
+#include <linux/filter.h>
 #include <linux/if_packet.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
+#include <sys/sysmacros.h>
 #include <sys/timerfd.h>
 #include <sys/types.h>
+#include <sys/vfs.h>
 
 // Declared by glibc for _GNU_SOURCE alone, which that module is built without.
 int setns(int fd, int kinds);
 int pipe2(int ends[2], int flags);
+int setresuid(uid_t real, uid_t effective, uid_t saved);
+int setresgid(gid_t real, gid_t effective, gid_t saved);
+int memfd_create(const char *name, unsigned flags);
 
 // clone3(2) without CLONE_VM: returns 0 in the child, its pid in the parent, -1 and errno.
 // *pidfd receives a close-on-exec descriptor in the parent. flags are CLONE_NEW*.

@@ -1,0 +1,185 @@
+import CLinux
+import Glibc
+import Linux
+import SystemPackage
+
+/// The file system of the workload, put together in the new mount namespace.
+///
+/// Every path of the workload's side is opened under the new root with `openat2(RESOLVE_IN_ROOT)` and
+/// the mount goes onto what was opened: a symbolic link that is changed meanwhile leads nowhere else
+/// (CVE-2021-30465).
+struct ChildMounts {
+  let plan: LaunchPlan
+  /// An empty directory of swrun's own, on which the new root is put before it becomes `/`.
+  let staging: String
+
+  /// Devices that a workload needs, with their numbers: Documentation/admin-guide/devices.txt.
+  private static let devices: [(name: String, major: UInt32, minor: UInt32)] = [
+    ("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9),
+    ("tty", 5, 0),
+  ]
+  private static let links: [(name: String, target: String)] = [
+    ("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"),
+    ("stderr", "/proc/self/fd/2"), ("ptmx", "pts/ptmx"),
+  ]
+
+  /// Goes through the plan. When this returns, `/` is the workload's.
+  func perform() throws(ChildFailure) {
+    try step("cutting the tie to the host's mounts") { () throws(SystemError) in
+      try MountNamespace.makePrivate()
+    }
+    // What is bound comes from the host's tree, so it is held before that goes.
+    var sources: [Int: CInt] = [:]
+    for (index, mount) in plan.mounts.enumerated() {
+      guard case .bind(let path, let recursive) = mount.source else { continue }
+      let source = try bindSource(path, recursive, mount.attributes)
+      sources[index] = source.release().rawValue
+    }
+    try enterRoot()
+    let root = try step("opening the new root") { () throws(SystemError) in
+      try Descriptor.open("/", O_PATH | O_DIRECTORY)
+    }
+    for (index, mount) in plan.mounts.enumerated() {
+      if let held = sources[index] {
+        try attach(DetachedMount(Descriptor(owning: held)), to: mount.destination, root.fd)
+      } else {
+        try attach(try fileSystem(mount), to: mount.destination, root.fd)
+      }
+      if mount.destination == "/dev" { try populateDevices(root.fd) }
+    }
+    for path in plan.readOnlyPaths { try makeReadOnly(path, root.fd) }
+    for path in plan.maskedPaths { try mask(path, root.fd) }
+  }
+
+  private func bindSource(
+    _ path: String, _ recursive: Bool, _ attributes: MountAttributes
+  ) throws(ChildFailure) -> Descriptor {
+    try step("binding \(path)") { () throws(SystemError) in
+      let tree = try DetachedMount(cloning: path, recursive: recursive)
+      try tree.set(attributes, recursive: recursive)
+      return tree.take()
+    }
+  }
+
+  /// A private copy of the root file system, with everything that is mounted in it, becomes `/`.
+  private func enterRoot() throws(ChildFailure) {
+    try step("taking \(plan.root) as the root") { () throws(SystemError) in
+      let tree = try DetachedMount(cloning: plan.root, recursive: true)
+      var attributes: MountAttributes = [.noSetuid, .noDevices]
+      if plan.readOnlyRoot { attributes.insert(.readOnly) }
+      try tree.set(attributes, recursive: true)
+      let place = try Descriptor.open(staging, O_PATH | O_DIRECTORY | O_NOFOLLOW)
+      try tree.attach(to: place.fd, named: staging)
+      try MountNamespace.pivot(to: tree.fd)
+    }
+  }
+
+  private func fileSystem(_ mount: LaunchPlan.MountStep) throws(ChildFailure) -> DetachedMount {
+    guard case .fileSystem(let type, let name, let options) = mount.source else {
+      throw ChildFailure("\(mount.destination): nothing was bound")
+    }
+    return try step("mounting \(type) on \(mount.destination)") { () throws(SystemError) in
+      try DetachedMount(
+        type: type, source: name, options: options.map { ($0.key, $0.value) },
+        attributes: mount.attributes)
+    }
+  }
+
+  private func attach(
+    _ tree: consuming DetachedMount, to path: String, _ root: FileDescriptor
+  ) throws(ChildFailure) {
+    let target = try destination(path, directory: isDirectory(tree.fd), root)
+    do { try tree.attach(to: target.fd, named: path) } catch {
+      throw ChildFailure("mounting on \(path): \(error)")
+    }
+  }
+
+  private func isDirectory(_ fd: FileDescriptor) -> Bool {
+    var status = stat()
+    return fstat(fd.rawValue, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+  }
+
+  /// Opens a mount point; makes it where it is missing and the place can be written, as a fresh
+  /// `/tmp` can.
+  private func destination(
+    _ path: String, directory: Bool, _ root: FileDescriptor
+  ) throws(ChildFailure) -> Descriptor {
+    let names = path.split(separator: "/").filter { $0 != "." }
+    var current = ""
+    do {
+      if let found = try existing(path, root) { return found }
+      for (index, name) in names.enumerated() {
+        let parent = try Descriptor.open(
+          current.isEmpty ? "/" : current, O_PATH | O_DIRECTORY, inRoot: root)
+        current += "/\(name)"
+        if try existing(current, root) != nil { continue }
+        if index + 1 < names.count || directory {
+          try check("mkdir", current, mkdirat(parent.fd.rawValue, String(name), 0o755))
+        } else {
+          _ = try Descriptor.open(
+            String(name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o644, in: parent.fd)
+        }
+      }
+      return try Descriptor.open(path, O_PATH, inRoot: root)
+    } catch {
+      if error.errno == .readOnlyFileSystem {
+        throw ChildFailure(
+          "\(path) does not exist, and cannot be made in a read-only root. Make it on the host, or mount under /tmp, /run or /var/tmp"
+        )
+      }
+      throw ChildFailure("the mount point \(path): \(error)")
+    }
+  }
+
+  private func existing(
+    _ path: String, _ root: FileDescriptor
+  ) throws(SystemError) -> Descriptor? {
+    do { return try Descriptor.open(path, O_PATH, inRoot: root) } catch {
+      if error.errno == .noSuchFileOrDirectory { return nil }
+      throw error
+    }
+  }
+
+  private func populateDevices(_ root: FileDescriptor) throws(ChildFailure) {
+    try step("filling /dev") { () throws(SystemError) in
+      let dev = try Descriptor.open("/dev", O_PATH | O_DIRECTORY, inRoot: root)
+      let former = umask(0)
+      defer { umask(former) }
+      for device in Self.devices {
+        let number = gnu_dev_makedev(device.major, device.minor)
+        try check(
+          "mknod", device.name, mknodat(dev.fd.rawValue, device.name, S_IFCHR | 0o666, number))
+      }
+      for link in Self.links {
+        try check("symlink", link.name, symlinkat(link.target, dev.fd.rawValue, link.name))
+      }
+      for name in ["pts", "shm", "mqueue"] {
+        try check("mkdir", name, mkdirat(dev.fd.rawValue, name, 0o755))
+      }
+    }
+  }
+
+  /// Covers a path with a read-only view of itself. What is not there needs none.
+  private func makeReadOnly(_ path: String, _ root: FileDescriptor) throws(ChildFailure) {
+    try step("protecting \(path)") { () throws(SystemError) in
+      guard let target = try existing(path, root) else { return }
+      let view = try DetachedMount(cloning: target.fd, named: path, recursive: true)
+      try view.set([.readOnly, .noSetuid, .noDevices, .noExecute], recursive: true)
+      try view.attach(to: target.fd, named: path)
+    }
+  }
+
+  /// Covers a file with `/dev/null`, a directory with an empty one.
+  private func mask(_ path: String, _ root: FileDescriptor) throws(ChildFailure) {
+    try step("hiding \(path)") { () throws(SystemError) in
+      guard let target = try existing(path, root) else { return }
+      let cover =
+        isDirectory(target.fd)
+        ? try DetachedMount(
+          type: "tmpfs", source: "tmpfs", options: [("size", "0"), ("nr_inodes", "1")],
+          attributes: [.readOnly, .noSetuid, .noDevices, .noExecute])
+        : try DetachedMount(cloning: "/dev/null", recursive: false)
+      try cover.attach(to: target.fd, named: path)
+    }
+  }
+}

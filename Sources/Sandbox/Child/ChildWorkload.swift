@@ -1,0 +1,132 @@
+import CLinux
+import Glibc
+import Linux
+import SystemPackage
+
+/// The last steps of a process that becomes the workload; `run` and `exec` share them.
+struct ChildWorkload {
+  let workload: LaunchPlan.Workload
+
+  /// Becomes the workload. Returns only by a failure.
+  ///
+  /// - Parameter terminal: becomes the controlling terminal and standard input, output and error.
+  func execute(terminal: FileDescriptor?) throws(ChildFailure) -> Never {
+    if let terminal {
+      try step("taking the terminal") { () throws(SystemError) in
+        try takeControllingTerminal(terminal)
+        for standard in CInt(0)...2 { try check("dup2", "", dup2(terminal.rawValue, standard)) }
+      }
+    }
+    try becomeUser()
+    try step("no_new_privs") { () throws(SystemError) in
+      try check("prctl", "PR_SET_NO_NEW_PRIVS", swrun_prctl(38, 1, 0, 0, 0))
+    }
+    // As the user, so that no directory is entered that the user could not.
+    if chdir(workload.workingDirectory) != 0 {
+      throw ChildFailure(
+        "the working directory \(workload.workingDirectory) cannot be entered: \(Errno(rawValue: errno))")
+    }
+    umask(0o022)
+    try closeOthers(from: 3)
+    Signal.reset()
+    let argv = CStrings(workload.arguments)
+    let envp = CStrings(workload.environment)
+    let candidates = CStrings(candidatePaths())
+    try loadFilter(workload.seccomp)
+
+    // From here on the filter counts: execve(2), and what a failure needs to be reported.
+    var reason = ENOENT
+    var failed = 0
+    for index in 0..<candidates.count {
+      guard let path = candidates.pointer[index] else { break }
+      execve(path, argv.pointer, envp.pointer)
+      // As execvp(3): a file that may not be executed is remembered, the search goes on.
+      if errno != ENOENT && errno != ENOTDIR {
+        if reason == ENOENT {
+          reason = errno
+          failed = index
+        }
+        if errno != EACCES { break }
+      }
+    }
+    throw failure(reason, candidatePaths()[failed])
+  }
+
+  private func candidatePaths() -> [String] {
+    let name = workload.arguments[0]
+    return name.contains("/") ? [name] : workload.searchPath.map { "\($0)/\(name)" }
+  }
+
+  private func failure(_ reason: CInt, _ path: String) -> ChildFailure {
+    let name = workload.arguments[0]
+    switch reason {
+    case ENOENT, ENOTDIR:
+      if name.contains("/"), access(name, F_OK) == 0 {
+        return ChildFailure(
+          "\(name) cannot be executed: the interpreter that it names does not exist", exitCode: 127)
+      }
+      let where_ = name.contains("/") ? "" : " in the instance's PATH"
+      return ChildFailure("\(name): command not found\(where_)", exitCode: 127)
+    case EACCES:
+      var status = stat()
+      let isDirectory = stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+      return ChildFailure(
+        "\(path) cannot be executed: \(isDirectory ? "it is a directory" : "permission denied; chmod +x it, or look for noexec on its mount")",
+        exitCode: 126)
+    case ENOEXEC:
+      return ChildFailure(
+        "\(path) cannot be executed: not a program for this machine, nor a script with #!",
+        exitCode: 126)
+    default:
+      return ChildFailure("\(path) cannot be executed: \(Errno(rawValue: reason))", exitCode: 126)
+    }
+  }
+
+  /// Groups, then user, then capabilities: each step needs what the next takes away.
+  private func becomeUser() throws(ChildFailure) {
+    let user = workload.user
+    try step("becoming user \(user.uid)") { () throws(SystemError) in
+      let groups = user.additionalGids.map { gid_t($0) }
+      try check("setgroups", "", setgroups(groups.count, groups))
+      try check("setresgid", "\(user.gid)", setresgid(user.gid, user.gid, user.gid))
+      // PR_SET_KEEPCAPS: the set is decided by the plan, not by the change of the user.
+      try check("prctl", "PR_SET_KEEPCAPS", swrun_prctl(8, 1, 0, 0, 0))
+      try check("setresuid", "\(user.uid)", setresuid(user.uid, user.uid, user.uid))
+      try workload.effective.apply()
+      // The change of the user has cleared it; see prctl(2), PR_SET_PDEATHSIG.
+      try dieWithParent()
+    }
+  }
+}
+
+/// PR_SET_PDEATHSIG: the kernel kills this process when its parent ends.
+func dieWithParent() throws(SystemError) {
+  try check("prctl", "PR_SET_PDEATHSIG", swrun_prctl(1, UInt(SIGKILL), 0, 0, 0))
+}
+
+/// Marks all descriptors from `first` on close-on-exec: none reaches the workload (CVE-2024-21626).
+func closeOthers(from first: UInt32) throws(ChildFailure) {
+  let closeOnExec: UInt32 = 4
+  try step("closing descriptors") { () throws(SystemError) in
+    try check("close_range", "", swrun_close_range(first, .max, closeOnExec))
+  }
+}
+
+func loadFilter(_ program: [UInt8]) throws(ChildFailure) {
+  let reason = program.withUnsafeBytes { installSeccomp($0) }
+  if reason != 0 { throw ChildFailure("loading the seccomp filter: \(Errno(rawValue: reason))") }
+}
+
+/// A NULL-terminated array of C strings, as execve(2) takes it. It is never freed: the process
+/// becomes another or ends.
+struct CStrings {
+  let pointer: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
+  let count: Int
+
+  init(_ strings: [String]) {
+    count = strings.count
+    pointer = .allocate(capacity: count + 1)
+    for (index, text) in strings.enumerated() { pointer[index] = strdup(text) }
+    pointer[count] = nil
+  }
+}

@@ -1,0 +1,84 @@
+import CLinux
+import Glibc
+public import Linux
+import SystemPackage
+
+/// A further process inside a running instance, as `swrun exec` starts it.
+public enum Entry {
+  /// Goes into all namespaces of an instance and starts a process there. This process stays inside
+  /// with all but its PID: it has to have opened before what it needs of the host.
+  ///
+  /// - Parameter instance: PID 1 of the instance.
+  /// - Throws: `SandboxError` with the child's own line and exit code.
+  public static func start(
+    _ workload: LaunchPlan.Workload, in instance: borrowing Pidfd, standard: StandardStreams
+  ) throws -> Running {
+    try instance.enterNamespaces([.network, .mount, .pid, .ipc, .uts, .cgroup])
+    let ends = try DescriptorPair.sockets()
+    let near = Channel(ends.first)
+    let far = Channel(ends.second)
+    let pid = swrun_fork()
+    if pid == 0 {
+      _ = near.release()
+      run(workload, standard: standard, far)
+    }
+    try check("fork", "", pid)
+    let pidfd = try Pidfd(pid: pid)
+    close(far.release().rawValue)
+    var terminal: Descriptor?
+    while true {
+      switch try near.receiveAny() {
+      case .descriptor(let master): terminal = consume master
+      case .end: return Running(pidfd: pidfd, terminal: terminal)
+      case .bytes(let report):
+        guard let failure = ChildFailure(report: report) else { continue }
+        throw SandboxError(failure.message, exitCode: Int32(failure.exitCode))
+      }
+    }
+  }
+
+  private static func run(
+    _ workload: LaunchPlan.Workload, standard: StandardStreams, _ channel: borrowing Channel
+  ) -> Never {
+    do {
+      try step("PR_SET_PDEATHSIG") { () throws(SystemError) in try dieWithParent() }
+      setsid()
+      try step("limiting capabilities") { () throws(SystemError) in
+        try workload.bounding.limitBounding()
+      }
+      var terminal: FileDescriptor?
+      if workload.terminal {
+        let pair = try openInstanceTerminal()
+        try handOut(pair.master.fd, channel)
+        terminal = pair.terminal.release()
+      } else {
+        try arrange(standard)
+      }
+      try ChildWorkload(workload: workload).execute(terminal: terminal)
+    } catch {
+      channel.send(error.report)
+      _exit(CInt(error.exitCode))
+    }
+  }
+
+  private static func handOut(
+    _ master: FileDescriptor, _ channel: borrowing Channel
+  ) throws(ChildFailure) {
+    do { try channel.send(0, descriptor: master) } catch {
+      throw ChildFailure("handing out the terminal: \(error)")
+    }
+  }
+
+  /// Puts the streams at 0, 1 and 2, whatever numbers they have now.
+  private static func arrange(_ standard: StandardStreams) throws(ChildFailure) {
+    try step("arranging descriptors") { () throws(SystemError) in
+      var copies: [CInt] = []
+      for fd in [standard.input, standard.output, standard.error] {
+        copies.append(try check("dup", "", fcntl(fd.rawValue, F_DUPFD_CLOEXEC, 10)))
+      }
+      for (place, copy) in copies.enumerated() {
+        try check("dup2", "", dup2(copy, CInt(place)))
+      }
+    }
+  }
+}

@@ -1,0 +1,149 @@
+import CLinux
+import Glibc
+import Linux
+public import OCI
+
+extension Spec {
+  /// The capabilities that a workload has where nothing else is said: those that Docker gives,
+  /// without `CAP_MKNOD`, `CAP_AUDIT_WRITE` and `CAP_SETFCAP`, for which a read-only file system
+  /// without devices has no use.
+  public static let standardCapabilities = [
+    "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID",
+    "CAP_SETUID", "CAP_SETPCAP", "CAP_NET_BIND_SERVICE", "CAP_NET_RAW", "CAP_SYS_CHROOT",
+  ]
+
+  /// What of `/proc` and `/sys` tells about the host, as in Docker's default.
+  static let standardMaskedPaths = [
+    "/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys",
+    "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi", "/proc/timer_list",
+    "/proc/timer_stats", "/sys/devices/virtual/powercap", "/sys/firmware",
+  ]
+
+  /// What of `/proc` changes the host, as in Docker's default.
+  static let standardReadonlyPaths = [
+    "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
+  ]
+
+  /// The spec of a command that sees the host's file system, read-only.
+  public init(hosting request: RunRequest) throws(SandboxError) {
+    guard let program = request.command.first, !program.isEmpty else {
+      throw SandboxError("no command is given")
+    }
+    let accounts = Accounts(root: "/")
+    let user = try accounts.resolve(request.user)
+    let environment = try Self.environment(request, home: user.home)
+    let workingDirectory = request.workingDirectory ?? "/"
+    guard workingDirectory.hasPrefix("/") else {
+      throw SandboxError("-w \(workingDirectory.debugDescription) is not an absolute path")
+    }
+    for volume in request.volumes {
+      guard FileIdentity(path: volume.source) != nil else {
+        throw SandboxError("-v: \(volume.source) does not exist on the host; make it first")
+      }
+    }
+    let capabilities = user.ids.uid == 0 ? Self.standardCapabilities : []
+    self.init(
+      hostname: String(request.id.prefix(12)),
+      root: Root(path: "/", readonly: true),
+      process: Process(
+        terminal: request.terminal, user: user.ids, args: request.command, env: environment,
+        cwd: workingDirectory,
+        capabilities: Capabilities(
+          bounding: Self.standardCapabilities, effective: capabilities),
+        noNewPrivileges: true),
+      mounts: Self.standardMounts
+        + request.volumes.map {
+          Mount(
+            destination: $0.destination, type: "bind", source: $0.source,
+            options: ["rbind", "nosuid", "nodev", $0.readOnly ? "ro" : "rw"])
+        },
+      linux: LinuxPart(
+        namespaces: ["network", "mount", "pid", "ipc", "uts", "cgroup"].map(
+          Namespace.init(type:)),
+        maskedPaths: Self.standardMaskedPaths + request.hiddenPaths,
+        readonlyPaths: Self.standardReadonlyPaths,
+        seccomp: .standard(capabilities: Set(Self.standardCapabilities))))
+  }
+
+  private static var standardMounts: [Mount] {
+    var mounts = [
+      Mount(
+        destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"]),
+      Mount(
+        destination: "/sys", type: "sysfs", source: "sysfs",
+        options: ["nosuid", "noexec", "nodev", "ro"]),
+    ]
+    // Version 1 has a hierarchy for each controller, of which the workload needs none.
+    if isUnifiedCgroupHierarchy() {
+      mounts.append(
+        Mount(
+          destination: "/sys/fs/cgroup", type: "cgroup2", source: "cgroup2",
+          options: ["nosuid", "noexec", "nodev", "ro"]))
+    }
+    mounts += [
+      Mount(
+        destination: "/dev", type: "tmpfs", source: "tmpfs",
+        options: ["nosuid", "noexec", "strictatime", "mode=755", "size=65536k"]),
+      Mount(
+        destination: "/dev/pts", type: "devpts", source: "devpts",
+        options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]),
+      Mount(
+        destination: "/dev/shm", type: "tmpfs", source: "shm",
+        options: ["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"]),
+      Mount(
+        destination: "/dev/mqueue", type: "mqueue", source: "mqueue",
+        options: ["nosuid", "noexec", "nodev"]),
+    ]
+    for (path, mode) in [("/tmp", "1777"), ("/run", "755"), ("/var/tmp", "1777")]
+    where FileIdentity(path: path) != nil {
+      mounts.append(
+        Mount(
+          destination: path, type: "tmpfs", source: "tmpfs",
+          options: ["nosuid", "nodev", "mode=\(mode)"]))
+    }
+    return mounts
+  }
+
+  private static func isUnifiedCgroupHierarchy() -> Bool {
+    var status = statfs()
+    // CGROUP2_SUPER_MAGIC, linux/magic.h
+    return statfs("/sys/fs/cgroup", &status) == 0 && status.f_type == 0x6367_7270
+  }
+
+  /// `PATH` and `HOME` as Docker sets them, `HOSTNAME`, `TERM` for a terminal; then what `-e` says.
+  /// Nothing of the caller's own environment goes in unasked.
+  private static func environment(
+    _ request: RunRequest, home: String
+  ) throws(SandboxError) -> [String] {
+    var values: [(key: String, value: String)] = [
+      ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+      ("HOSTNAME", String(request.id.prefix(12))), ("HOME", home),
+    ]
+    if request.terminal { values.append(("TERM", "xterm")) }
+    return try applyEnvironment(request.environment, to: values)
+  }
+
+  /// Sets what `-e` says, in order.
+  ///
+  /// - Returns: `KEY=value`, each key once.
+  static func applyEnvironment(
+    _ changes: [String], to start: [(key: String, value: String)]
+  ) throws(SandboxError) -> [String] {
+    var values = start
+    for change in changes {
+      let pair = change.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        .map(String.init)
+      guard !pair[0].isEmpty else {
+        throw SandboxError("-e \(change.debugDescription): write it as KEY=value, or KEY for the value here")
+      }
+      values.removeAll { $0.key == pair[0] }
+      if pair.count == 2 {
+        values.append((pair[0], pair[1]))
+      } else if let value = getenv(pair[0]) {
+        // As with Docker, a variable that is not set here is not set there.
+        values.append((pair[0], String(cString: value)))
+      }
+    }
+    return values.map { "\($0.key)=\($0.value)" }
+  }
+}

@@ -1,0 +1,141 @@
+import Glibc
+public import Linux
+public import OCI
+
+/// A process to be launched, with everything decided. It is the only thing that the child side gets.
+public struct LaunchPlan: Hashable, Sendable {
+  public let hostname: String?
+  /// The directory that becomes `/`.
+  public let root: String
+  public let readOnlyRoot: Bool
+  public let mounts: [MountStep]
+  public let maskedPaths: [String]
+  public let readOnlyPaths: [String]
+  public let workload: Workload
+  /// Whether PID 1 is swrun's init.
+  public let usesInit: Bool
+
+  /// A file system to mount, or a part of the host's to bind.
+  public struct MountStep: Hashable, Sendable {
+    public enum Source: Hashable, Sendable {
+      case bind(path: String, recursive: Bool)
+      case fileSystem(type: String, source: String, options: [Option])
+    }
+
+    public struct Option: Hashable, Sendable {
+      public let key: String
+      public let value: String?
+    }
+
+    public let destination: String
+    public let source: Source
+    public let attributes: MountAttributes
+  }
+
+  /// What is executed, by `run` and by `exec` alike.
+  public struct Workload: Hashable, Sendable {
+    public let arguments: [String]
+    /// `KEY=value`
+    public let environment: [String]
+    public let workingDirectory: String
+    public let user: Spec.User
+    public let bounding: CapabilitySet
+    public let effective: CapabilitySet
+    public let terminal: Bool
+    /// The compiled filter, ``SeccompProfile/compile()``.
+    public let seccomp: [UInt8]
+    /// The directories in which a command without `/` is looked for.
+    public let searchPath: [String]
+
+    public init(_ process: Spec.Process, seccomp: [UInt8]) throws(SandboxError) {
+      for text in process.args + process.env + [process.cwd] where text.utf8.contains(0) {
+        throw SandboxError("\(text.debugDescription) holds a NUL byte")
+      }
+      guard process.args.first?.isEmpty == false else { throw SandboxError("no command is given") }
+      guard process.cwd.hasPrefix("/") else {
+        throw SandboxError("the working directory \(process.cwd.debugDescription) is not an absolute path")
+      }
+      guard let bounding = CapabilitySet(names: process.capabilities.bounding),
+        let effective = CapabilitySet(names: process.capabilities.effective)
+      else {
+        let unknown = (process.capabilities.bounding + process.capabilities.effective)
+          .first { CapabilitySet.bit(of: $0) == nil }
+        throw SandboxError("unknown capability \((unknown ?? "").debugDescription)")
+      }
+      arguments = process.args
+      environment = process.env
+      workingDirectory = process.cwd
+      user = process.user
+      self.bounding = bounding
+      self.effective = effective
+      terminal = process.terminal
+      self.seccomp = seccomp
+      let path = process.env.last { $0.hasPrefix("PATH=") }?.dropFirst(5) ?? "/usr/bin:/bin"
+      // As POSIX has it, an empty entry is the working directory.
+      searchPath = path.split(separator: ":", omittingEmptySubsequences: false)
+        .map { $0.isEmpty ? "." : String($0) }
+    }
+  }
+
+  /// Decides all that a spec leaves open.
+  ///
+  /// - Parameter seccomp: the spec's filter, compiled.
+  public init(_ spec: Spec, usesInit: Bool, seccomp: [UInt8]) throws(SandboxError) {
+    hostname = spec.hostname
+    root = spec.root.path
+    readOnlyRoot = spec.root.readonly
+    self.usesInit = usesInit
+    workload = try Workload(spec.process, seccomp: seccomp)
+    var steps: [MountStep] = []
+    for mount in spec.mounts { steps.append(try MountStep(mount)) }
+    mounts = steps
+    maskedPaths = spec.linux.maskedPaths
+    readOnlyPaths = spec.linux.readonlyPaths
+    for path in [root] + maskedPaths + readOnlyPaths {
+      guard path.hasPrefix("/"), !path.utf8.contains(0) else {
+        throw SandboxError("\(path.debugDescription) is not an absolute path")
+      }
+    }
+  }
+}
+
+extension LaunchPlan.MountStep {
+  private static let flags: [String: MountAttributes] = [
+    "ro": .readOnly, "nosuid": .noSetuid, "nodev": .noDevices, "noexec": .noExecute,
+    "noatime": .noAccessTime, "strictatime": .strictAccessTime, "nosymfollow": .noSymbolicLinks,
+  ]
+  /// What is so without being said.
+  private static let defaults: Set<String> = ["rw", "suid", "dev", "exec", "relatime", "bind"]
+
+  init(_ mount: Spec.Mount) throws(SandboxError) {
+    for text in [mount.destination, mount.source] + mount.options where text.utf8.contains(0) {
+      throw SandboxError("the mount at \(mount.destination.debugDescription) holds a NUL byte")
+    }
+    guard mount.destination.hasPrefix("/") else {
+      throw SandboxError("the mount point \(mount.destination.debugDescription) is not an absolute path")
+    }
+    destination = mount.destination
+    var attributes = MountAttributes()
+    var options: [Option] = []
+    var recursive = false
+    for option in mount.options {
+      if let flag = Self.flags[option] {
+        attributes.insert(flag)
+      } else if option == "rbind" {
+        recursive = true
+      } else if !Self.defaults.contains(option) {
+        let pair = option.split(separator: "=", maxSplits: 1).map(String.init)
+        options.append(Option(key: pair[0], value: pair.count > 1 ? pair[1] : nil))
+      }
+    }
+    self.attributes = attributes
+    if mount.type == "bind" {
+      if let option = options.first {
+        throw SandboxError("the bind mount at \(destination) has the unknown option \(option.key.debugDescription)")
+      }
+      source = .bind(path: mount.source, recursive: recursive)
+    } else {
+      source = .fileSystem(type: mount.type, source: mount.source, options: options)
+    }
+  }
+}
