@@ -35,7 +35,7 @@ let package = Package(
       name: "Supervisor", dependencies: ["Sandbox", "Network", "OCI", "Linux", "CLinux", system],
       swiftSettings: strict),
     .executableTarget(
-      name: "swrun", dependencies: ["Supervisor", "Sandbox", "Network", "OCI", "Linux", arguments],
+      name: "swrun", dependencies: ["Supervisor", "Sandbox", "Network", "OCI", "Linux", arguments, system],
       swiftSettings: strict),
 
     // Unit: no privilege. Root: real namespaces on this kernel. Guest: a kernel that has ipvlan.

@@ -2,6 +2,7 @@
 #include "clinux.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/mount.h>
 #include <linux/openat2.h>
 #include <linux/sched.h>
@@ -70,6 +71,10 @@ int swrun_fsconfig(int fd, unsigned command, const char *key, const char *value,
 
 int swrun_fsmount(int fd, unsigned flags, unsigned attributes) {
   return (int)syscall(SYS_fsmount, fd, flags, attributes);
+}
+
+int swrun_execveat(int fd, char *const argv[], char *const envp[]) {
+  return (int)syscall(SYS_execveat, fd, "", argv, envp, AT_EMPTY_PATH);
 }
 
 long swrun_seccomp(unsigned op, unsigned flags, const void *args) {

@@ -69,6 +69,14 @@ public struct Descriptor: ~Copyable, Sendable {
   }
 }
 
+/// A borrowed view of a descriptor that may not be there; optional chaining would consume it.
+public func view(_ descriptor: borrowing Descriptor?) -> FileDescriptor? {
+  switch descriptor {
+  case .some(let descriptor): descriptor.fd
+  case .none: nil
+  }
+}
+
 /// Two descriptors that belong together. Frozen so that other modules can take the ends apart.
 @frozen public struct DescriptorPair: ~Copyable {
   public var first: Descriptor

@@ -11,9 +11,12 @@ public struct Epoll: ~Copyable {
       owning: try check("epoll_create1", "", epoll_create1(CInt(EPOLL_CLOEXEC))))
   }
 
-  /// Watches `fd` for input or its end; `key` is what ``wait()`` gives back for it.
-  public borrowing func add(_ fd: FileDescriptor, key: UInt64) throws(SystemError) {
-    var event = epoll_event(events: EPOLLIN.rawValue, data: epoll_data_t(u64: key))
+  /// Watches `fd` for input (or room for output) or its end; `key` is what ``wait()`` gives back for it.
+  public borrowing func add(
+    _ fd: FileDescriptor, key: UInt64, forOutput: Bool = false
+  ) throws(SystemError) {
+    var event = epoll_event(
+      events: forOutput ? EPOLLOUT.rawValue : EPOLLIN.rawValue, data: epoll_data_t(u64: key))
     try check(
       "epoll_ctl", "add", epoll_ctl(descriptor.fd.rawValue, EPOLL_CTL_ADD, fd.rawValue, &event))
   }

@@ -38,7 +38,7 @@ public enum Entry {
   }
 
   private static func run(
-    _ workload: LaunchPlan.Workload, standard: StandardStreams, _ channel: borrowing Channel
+    _ workload: LaunchPlan.Workload, standard: StandardStreams, _ channel: consuming Channel
   ) -> Never {
     do {
       try step("PR_SET_PDEATHSIG") { () throws(SystemError) in try dieWithParent() }

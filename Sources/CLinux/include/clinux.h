@@ -41,6 +41,7 @@ int swrun_mount_setattr(int dirfd, const char *path, unsigned flags, uint64_t se
 int swrun_fsopen(const char *type, unsigned flags);
 int swrun_fsconfig(int fd, unsigned command, const char *key, const char *value, int aux);
 int swrun_fsmount(int fd, unsigned flags, unsigned attributes);
+int swrun_execveat(int fd, char *const argv[], char *const envp[]);
 long swrun_seccomp(unsigned op, unsigned flags, const void *args);
 
 // prctl(2) is variadic, which Swift does not import.

@@ -24,11 +24,14 @@ struct ChildMain {
     }
     // Its number is closed, and belongs to others from now on.
     _ = channel.release()
-    let own = Channel(Descriptor(owning: Self.channelNumber))
+    launchOrReport(Channel(Descriptor(owning: Self.channelNumber)))
+  }
+
+  private func launchOrReport(_ channel: consuming Channel) -> Never {
     do {
-      try launch(own)
+      try launch(channel)
     } catch {
-      own.send(error.report)
+      channel.send(error.report)
       _exit(CInt(error.exitCode))
     }
   }

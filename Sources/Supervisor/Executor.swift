@@ -1,0 +1,53 @@
+import Glibc
+import Linux
+import OCI
+import Sandbox
+import SystemPackage
+
+/// Runs a further command in an instance: `swrun exec`.
+public struct Executor {
+  private let store: InstanceStore
+  public var command: [String] = []
+  /// `-e`
+  public var environment: [String] = []
+  /// `-w`
+  public var workingDirectory: String?
+  /// `-u`
+  public var user: String?
+  /// `-i`
+  public var interactive = false
+  /// `-t`
+  public var terminal = false
+
+  public init(_ store: InstanceStore) { self.store = store }
+
+  /// - Returns: the command's exit code.
+  public func run(in state: InstanceState) throws -> Int32 {
+    try Privilege.check()
+    guard store.isAlive(state.id), let process = state.process?.open() else {
+      throw SupervisorError(
+        "\(state.name) is not running; swrun ps lists those that are")
+    }
+    if interactive, terminal, !isTerminal(.standardInput) {
+      throw SupervisorError(
+        "-i -t: the standard input is not a terminal. Leave -t out to pipe into the command")
+    }
+    let spec = try store.spec(state.id)
+    let adapted = try spec.process.adapted(
+      command: command, environment: environment, workingDirectory: workingDirectory, user: user,
+      terminal: terminal, root: spec.root.path)
+    let program = try SeccompCache(directory: store.seccompDirectory).program(spec.linux.seccomp)
+    let workload = try LaunchPlan.Workload(adapted, seccomp: program)
+    let signals = try Session.signalDescriptor()
+    let null = try Descriptor.null()
+    let running = try Entry.start(
+      workload, in: process,
+      standard: StandardStreams(
+        input: interactive ? .standardInput : null.fd, output: .standardOutput,
+        error: .standardError))
+    var session = try Session(
+      running, signals: signals, output: nil, errors: nil, log: nil,
+      relaysInput: interactive && terminal)
+    return try session.wait(timer: nil) { false }.code
+  }
+}

@@ -1,0 +1,55 @@
+public import Network
+public import OCI
+
+/// A plan as the commands that would do the same: `swrun --explain`.
+public enum Explanation {
+  /// One command a line, in the order of the work. `INSTANCE` stands for the new process.
+  public static func lines(_ spec: Spec, _ interfaces: [InterfacePlan], usesInit: Bool) -> [String] {
+    var lines = ["# the network, from the host's side"]
+    lines.append("ip netns add INSTANCE")
+    lines.append("ip -n INSTANCE link set lo up")
+    lines += interfaces.flatMap(\.explanation)
+    lines.append("# the process, in new network, mount, PID, IPC, UTS and cgroup namespaces")
+    lines.append("ip netns exec INSTANCE unshare --mount --pid --ipc --uts --cgroup --fork")
+    if let hostname = spec.hostname { lines.append("hostname \(quoted(hostname))") }
+    lines.append("mount --rbind --make-rprivate \(quoted(spec.root.path)) ROOT")
+    lines.append("mount -o remount,bind,\(spec.root.readonly ? "ro," : "")nosuid,nodev ROOT  # and all below it")
+    for mount in spec.mounts {
+      let options = quoted(mount.options.filter { $0 != "rbind" }.joined(separator: ","))
+      let target = quoted("ROOT\(mount.destination)")
+      lines.append(
+        mount.type == "bind"
+          ? "mount --rbind -o \(options) \(quoted(mount.source)) \(target)"
+          : "mount -t \(mount.type) -o \(options) \(mount.source) \(target)")
+    }
+    for path in spec.linux.readonlyPaths { lines.append("mount --bind -o ro ROOT\(path) ROOT\(path)") }
+    for path in spec.linux.maskedPaths {
+      lines.append("mount --bind /dev/null ROOT\(path)  # or an empty directory; if it is there")
+    }
+    lines.append("pivot_root ROOT ROOT && umount -l .")
+    let process = spec.process
+    let bounding = process.capabilities.bounding.map { $0.lowercased() }.joined(separator: ",")
+    let groups = process.user.additionalGids.map(String.init).joined(separator: ",")
+    lines.append("# capabilities that stay: \(bounding); seccomp: the default allow-list")
+    if usesInit { lines.append("swrun's init as PID 1, and under it:") }
+    lines.append(
+      "setpriv --reuid \(process.user.uid) --regid \(process.user.gid) "
+        + (groups.isEmpty ? "--clear-groups" : "--groups \(groups)")
+        + " --bounding-set \((["-all"] + process.capabilities.bounding.map { "+" + $0.dropFirst(4).lowercased() }).joined(separator: ","))"
+        + " --inh-caps -all --ambient-caps -all --no-new-privs \\")
+    lines.append(
+      "  env -i -C \(quoted(process.cwd)) "
+        + (process.env + process.args).map(quoted).joined(separator: " "))
+    return lines
+  }
+
+  /// A word as a shell reads it.
+  public static func quoted(_ word: String) -> String {
+    let plain = word.utf8.allSatisfy {
+      (0x30...0x39).contains($0) || (0x41...0x5a).contains($0) || (0x61...0x7a).contains($0)
+        || "_-./=:,+@%".utf8.contains($0)
+    }
+    return plain && !word.isEmpty
+      ? word : "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
+  }
+}

@@ -1,0 +1,123 @@
+import FoundationEssentials
+public import Linux
+public import Network
+
+/// What is known of an instance: written by its monitor, read by every other command.
+public struct InstanceState: Sendable, Codable {
+  public enum Status: String, Sendable, Codable {
+    /// Claimed; the workload is not there yet.
+    case creating
+    case running
+    case exited
+  }
+
+  /// 64 hex digits.
+  public let id: String
+  public let name: String
+  public let command: [String]
+  public var status: Status
+  public let created: Timestamp
+  public var started: Timestamp?
+  public var finished: Timestamp?
+  /// 0 to 255 once it has ended.
+  public var exitCode: Int32?
+  /// Why it ended, where that was not the workload's doing.
+  public var error: String?
+  /// PID 1 of the instance, as the host numbers it.
+  public var process: ProcessIdentity?
+  public let monitor: ProcessIdentity
+  public let bootId: String
+  public let detached: Bool
+  public let terminal: Bool
+  /// `--rm`
+  public let removed: Bool
+  public let networks: [NetworkRecord]
+  /// The network namespace that has the parents.
+  public let hostNamespace: NamespaceRecord
+  /// The instance's own network namespace.
+  public var namespace: NamespaceRecord?
+
+  public struct NamespaceRecord: Hashable, Sendable, Codable {
+    public let device: UInt64
+    public let inode: UInt64
+
+    public init(_ identity: FileIdentity) {
+      device = identity.device
+      inode = identity.inode
+    }
+
+    public var identity: FileIdentity { FileIdentity(device: device, inode: inode) }
+  }
+
+  /// One interface of an instance.
+  public struct NetworkRecord: Hashable, Sendable, Codable {
+    /// `ipvlan:eth0:l2`
+    public let network: String
+    /// The name inside.
+    public let interface: String
+    public let parent: String
+    public let parentIndex: Int32
+    /// `10.20.20.2/24`
+    public let addresses: [String]
+    /// The default routes' gateways; `link` for one that is on-link.
+    public let gateways: [String]
+
+    public init(_ plan: InterfacePlan) {
+      network = plan.spec.summary
+      interface = plan.name
+      parent = plan.parent.name
+      parentIndex = plan.parent.index
+      addresses = plan.addresses.map { "\($0)" }
+      gateways = plan.routes.map { $0.gateway.map { "\($0)" } ?? "link" }
+    }
+  }
+
+  /// The first 12 digits, as listings show them.
+  public var shortID: String { String(id.prefix(12)) }
+
+  /// The slaves that this instance has on parents of the namespace `host`.
+  func slaves(on host: FileIdentity) -> [Slave] {
+    guard hostNamespace.identity == host, status != .exited else { return [] }
+    return networks.compactMap { record in
+      guard let spec = try? NetworkSpec(parsing: record.network) else { return nil }
+      return Slave(
+        owner: name, spec: spec, parent: record.parentIndex,
+        addresses: record.addresses.compactMap(IPAddressText.address),
+        namespace: namespace?.identity)
+    }
+  }
+}
+
+/// A moment, in JSON as RFC 3339 text in UTC.
+public struct Timestamp: Hashable, Comparable, Sendable, Codable {
+  /// Nanoseconds since 1970-01-01 UTC.
+  public let nanoseconds: Int64
+
+  public init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
+
+  public static var now: Timestamp { Timestamp(nanoseconds: Clock.realtime()) }
+
+  public static func < (one: Timestamp, other: Timestamp) -> Bool {
+    one.nanoseconds < other.nanoseconds
+  }
+
+  private static var style: Date.ISO8601FormatStyle {
+    Date.ISO8601FormatStyle(includingFractionalSeconds: true)
+  }
+
+  /// RFC 3339 with milliseconds.
+  public var text: String {
+    Date(timeIntervalSince1970: Double(nanoseconds / 1_000_000) / 1000).formatted(Self.style)
+  }
+
+  public init(from decoder: any Decoder) throws {
+    let text = try decoder.singleValueContainer().decode(String.self)
+    let date = try Self.style.parse(text)
+    nanoseconds = Int64((date.timeIntervalSince1970 * 1000).rounded()) * 1_000_000
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    try container.encode(text)
+  }
+}

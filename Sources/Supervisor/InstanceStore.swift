@@ -1,0 +1,170 @@
+import FoundationEssentials
+import Glibc
+import Linux
+public import OCI
+
+/// The directories in which instances are recorded:
+///
+///     ROOT/lock  names/NAME -> ID  rootfs/  seccomp/  instances/ID/{lock,config.json,state.json}
+///     STATE/logs/ID/log.json
+///
+/// A name is claimed by symlink(2), an id by mkdir(2), both under `ROOT/lock`; the monitor holds the
+/// instance's own lock for as long as it lives.
+public struct InstanceStore: Sendable {
+  /// `/run/swrun`
+  public let root: String
+  /// `/var/lib/swrun`
+  public let stateDirectory: String
+
+  public init(root: String, stateDirectory: String) {
+    self.root = root
+    self.stateDirectory = stateDirectory
+  }
+
+  public func directory(_ id: String) -> String { "\(root)/instances/\(id)" }
+  public func logDirectory(_ id: String) -> String { "\(stateDirectory)/logs/\(id)" }
+  public func logPath(_ id: String) -> String { "\(logDirectory(id))/log.json" }
+  func lockPath(_ id: String) -> String { "\(directory(id))/lock" }
+  private func namePath(_ name: String) -> String { "\(root)/names/\(name)" }
+  /// The empty directory on which a new root is put; see ``Launch``.
+  var stagingDirectory: String { "\(root)/rootfs" }
+  var seccompDirectory: String { "\(root)/seccomp" }
+
+  /// Makes the directories, readable by root alone.
+  func prepare() throws {
+    do {
+      for name in ["instances", "names", "rootfs", "seccomp"] {
+        try makeDirectories("\(root)/\(name)")
+      }
+    } catch {
+      if error.errno == .permissionDenied {
+        throw SupervisorError("no privilege to write \(root): CAP_DAC_OVERRIDE is missing. Run swrun as root")
+      }
+      throw SupervisorError("the state directory \(root) cannot be made: \(error.errno). Choose another with --root")
+    }
+  }
+
+  /// Holds the lock under which instances come and go.
+  func hold() throws -> FileLock { try FileLock.hold("\(root)/lock") }
+
+  /// Whether the instance's monitor lives.
+  public func isAlive(_ id: String) -> Bool { FileLock.isHeld(lockPath(id)) }
+
+  /// All ids, sorted.
+  public func ids() -> [String] {
+    directoryEntries("\(root)/instances").filter(Self.isID)
+  }
+
+  private static func isID(_ text: String) -> Bool {
+    text.utf8.count == 64
+      && text.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
+  }
+
+  /// The state of one instance; `nil` where it has gone or was never written.
+  public func state(_ id: String) -> InstanceState? {
+    guard let bytes = try? readFile("\(directory(id))/state.json"),
+      let state = try? JSONDecoder().decode(InstanceState.self, from: Data(bytes)), state.id == id
+    else { return nil }
+    return state
+  }
+
+  /// All states, oldest first.
+  public func states() -> [InstanceState] {
+    ids().compactMap(state).sorted { $0.created < $1.created }
+  }
+
+  func write(_ state: InstanceState) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    try writeAtomically(
+      Array(try encoder.encode(state)), to: "\(directory(state.id))/state.json")
+  }
+
+  func write(_ spec: Spec, of id: String) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    try writeAtomically(Array(try encoder.encode(spec)), to: "\(directory(id))/config.json")
+  }
+
+  /// The spec that the instance was launched from.
+  public func spec(_ id: String) throws -> Spec {
+    let path = "\(directory(id))/config.json"
+    do { return try JSONDecoder().decode(Spec.self, from: Data(try readFile(path))) } catch {
+      throw SupervisorError("\(path) cannot be read: \(error)")
+    }
+  }
+
+  /// Claims an id, its directory and a name; to be called under ``hold()``.
+  ///
+  /// - Parameter wanted: `nil` for a name that is made up.
+  /// - Returns: the name.
+  func claim(_ id: String, name wanted: String?) throws -> String {
+    if let wanted {
+      try InstanceName.check(wanted)
+      guard try claimName(wanted, id) else {
+        let holder = (try? readLink(namePath(wanted))).map { " by \($0.prefix(12))" } ?? ""
+        throw SupervisorError(
+          "the name \(wanted) is in use\(holder). Choose another, or remove that instance: swrun rm \(wanted)")
+      }
+      try makeDirectory(id, name: wanted)
+      return wanted
+    }
+    for attempt in 0..<1000 {
+      let name = InstanceName.random() + (attempt < 100 ? "" : "\(attempt)")
+      if try claimName(name, id) {
+        try makeDirectory(id, name: name)
+        return name
+      }
+    }
+    throw SupervisorError("no free name was found; give one with --name")
+  }
+
+  private func makeDirectory(_ id: String, name: String) throws {
+    do { try check("mkdir", directory(id), mkdir(directory(id), 0o700)) } catch {
+      unlink(namePath(name))
+      throw error
+    }
+  }
+
+  private func claimName(_ name: String, _ id: String) throws -> Bool {
+    if symlink(id, namePath(name)) == 0 { return true }
+    guard errno == EEXIST else { throw SystemError("symlink", namePath(name)) }
+    // A name whose instance has gone is free.
+    if let holder = try? readLink(namePath(name)), FileIdentity(path: directory(holder)) == nil {
+      unlink(namePath(name))
+      return symlink(id, namePath(name)) == 0
+    }
+    return false
+  }
+
+  private func readLink(_ path: String) throws -> String {
+    var buffer = [CChar](repeating: 0, count: 256)
+    let length = readlink(path, &buffer, buffer.count)
+    try check("readlink", path, length)
+    return String(decoding: buffer.prefix(length).map(UInt8.init(bitPattern:)), as: UTF8.self)
+  }
+
+  /// Removes all that is recorded of an instance: its name first, so that it can be used again.
+  func remove(_ id: String, name: String?) throws {
+    if let name, (try? readLink(namePath(name))) == id { unlink(namePath(name)) }
+    try removeTree(logDirectory(id))
+    try removeTree(directory(id))
+  }
+
+  /// The instance that `text` names: its name, or the beginning of its id that fits no other.
+  public func resolve(_ text: String) throws -> InstanceState {
+    let states = self.states()
+    if let named = states.first(where: { $0.name == text || $0.id == text }) { return named }
+    let fitting = states.filter { !text.isEmpty && $0.id.hasPrefix(text) }
+    switch fitting.count {
+    case 1: return fitting[0]
+    case 0:
+      throw SupervisorError(
+        "no instance is called \(text.debugDescription); swrun ps -a lists those that there are")
+    default:
+      let which = fitting.map { "\($0.shortID) (\($0.name))" }.joined(separator: ", ")
+      throw SupervisorError(
+        "\(text.debugDescription) is the beginning of several ids: \(which). Give more digits, or the name")
+    }
+  }
+}

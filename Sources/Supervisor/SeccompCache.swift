@@ -1,0 +1,28 @@
+import FoundationEssentials
+import Glibc
+import Linux
+
+/// Compiled filters, by what they were compiled from: libseccomp takes longer for one than all the
+/// rest of a start.
+struct SeccompCache {
+  let directory: String
+
+  /// The program of a profile, from the cache where it is there.
+  func program(_ profile: SeccompProfile) throws -> [UInt8] {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    let path = "\(directory)/\(Self.digest(Array(try encoder.encode(profile)))).bpf"
+    // The directory is root's alone; a program is still only taken whole.
+    if let program = try? readFile(path), !program.isEmpty, program.count % 8 == 0 { return program }
+    let program = try profile.compile()
+    try writeAtomically(program, to: path)
+    return program
+  }
+
+  /// FNV-1a, 64 bits: names a file that only root writes, so it need not resist an attack.
+  private static func digest(_ bytes: [UInt8]) -> String {
+    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+    return String(hash, radix: 16)
+  }
+}

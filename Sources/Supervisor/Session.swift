@@ -1,0 +1,174 @@
+import Glibc
+import Linux
+import Sandbox
+import SystemPackage
+
+/// Waits for a process and meanwhile hands on what goes to and fro: signals to it, keys to its
+/// terminal, its output to ours or into the log. `run` and `exec` share it.
+struct Session: ~Copyable {
+  private let pidfd: Pidfd
+  private let terminal: Descriptor?
+  private let signals: Descriptor
+  private let output: Descriptor?
+  private let errors: Descriptor?
+  private var log: LogWriter?
+  private let relaysInput: Bool
+  /// A second descriptor of the terminal: epoll(7) waits for one thing with each.
+  private let terminalInput: Descriptor?
+  private var keys: [UInt8] = []
+
+  private enum Key: UInt64 {
+    case process, signals, terminal, output, errors, input, room, timer
+  }
+
+  /// Signals that go on to the process. Those of job control keep their meaning for swrun itself.
+  private static let forwarded: [CInt] =
+    [SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGTERM, SIGCONT, SIGWINCH, SIGURG, SIGPWR]
+
+  /// Blocks the signals that a session takes, so that none is lost between the start of a process
+  /// and ``wait(timer:tick:)``.
+  static func signalDescriptor() throws -> Descriptor {
+    var set = sigset_t()
+    sigemptyset(&set)
+    for signal in forwarded + [SIGCHLD] { sigaddset(&set, signal) }
+    sigprocmask(SIG_BLOCK, &set, nil)
+    // A reader of our output that has gone is an error of write, not our death.
+    signal(SIGPIPE, SIG_IGN)
+    return try Signal.descriptor(of: forwarded)
+  }
+
+  /// - Parameters:
+  ///   - output, errors: the read ends of pipes, for an instance that is logged.
+  ///   - relaysInput: our standard input goes to the terminal.
+  init(
+    _ running: consuming Running, signals: consuming Descriptor, output: consuming Descriptor?,
+    errors: consuming Descriptor?, log: consuming LogWriter?, relaysInput: Bool
+  ) throws {
+    terminalInput =
+      switch running.terminal {
+      case .some(let terminal) where relaysInput: try terminal.duplicate()
+      default: nil
+      }
+    pidfd = running.pidfd
+    terminal = running.terminal
+    self.signals = signals
+    self.output = output
+    self.errors = errors
+    self.log = log
+    self.relaysInput = relaysInput
+  }
+
+  /// Returns once the process has ended and all that it has printed is where it belongs.
+  ///
+  /// - Parameters:
+  ///   - timer: calls `tick` as long as that returns true.
+  mutating func wait(timer: consuming Timer?, tick: () -> Bool) throws -> ExitStatus {
+    let epoll = try Epoll()
+    try epoll.add(pidfd.fd, key: Key.process.rawValue)
+    try epoll.add(signals.fd, key: Key.signals.rawValue)
+    if let fd = timer?.fd { try epoll.add(fd, key: Key.timer.rawValue) }
+    for (fd, key) in [(view(output), Key.output), (view(errors), .errors), (view(terminal), .terminal)] {
+      guard let fd else { continue }
+      try Self.setNonblocking(fd)
+      try epoll.add(fd, key: key.rawValue)
+    }
+    let raw = relaysInput ? RawTerminal(.standardInput) : nil
+    if relaysInput { try epoll.add(.standardInput, key: Key.input.rawValue) }
+    adoptSize()
+    while true {
+      for key in try epoll.wait().compactMap(Key.init(rawValue:)) {
+        switch key {
+        case .process:
+          try drain()
+          _ = consume raw
+          return try pidfd.wait()
+        case .signals: try forwardSignals()
+        case .output, .errors, .terminal:
+          if try !copy(key) { if let fd = descriptor(key) { epoll.remove(fd) } }
+        case .input: try takeKeys(epoll)
+        case .room: try giveKeys(epoll)
+        case .timer:
+          timer?.acknowledge()
+          if !tick(), let fd = timer?.fd { epoll.remove(fd) }
+        }
+      }
+    }
+  }
+
+  private static func setNonblocking(_ fd: FileDescriptor) throws {
+    let flags = try check("fcntl", "F_GETFL", fcntl(fd.rawValue, F_GETFL))
+    try check("fcntl", "F_SETFL", fcntl(fd.rawValue, F_SETFL, flags | O_NONBLOCK))
+  }
+
+  private func descriptor(_ key: Key) -> FileDescriptor? {
+    switch key {
+    case .output: view(output)
+    case .errors: view(errors)
+    case .terminal: view(terminal)
+    default: nil
+    }
+  }
+
+  private func forwardSignals() throws {
+    while let signal = Signal.next(from: signals.fd) {
+      if signal == SIGWINCH, view(terminal) != nil { adoptSize() } else { try pidfd.send(signal) }
+    }
+  }
+
+  /// The instance's terminal is as large as ours.
+  private func adoptSize() {
+    guard let fd = view(terminal) else { return }
+    (TerminalSize(of: .standardInput) ?? TerminalSize(of: .standardOutput))?.apply(to: fd)
+  }
+
+  /// Copies what is there now.
+  ///
+  /// - Returns: false at the end.
+  private mutating func copy(_ key: Key) throws -> Bool {
+    guard let fd = descriptor(key) else { return false }
+    let bytes: [UInt8]
+    do { bytes = try fd.readSome(1 << 16) } catch {
+      if error.errno == .wouldBlock { return true }
+      // A terminal whose last user has gone.
+      if error.errno == .ioError { return false }
+      throw error
+    }
+    if bytes.isEmpty { return false }
+    if log != nil {
+      try log?.write(bytes, from: key == .errors ? "stderr" : "stdout")
+    } else {
+      // Who reads our output may go before the workload does, and the workload goes on.
+      try? FileDescriptor.standardOutput.writeEverything(bytes)
+    }
+    return true
+  }
+
+  /// The process has ended: what it has printed is all there.
+  private mutating func drain() throws {
+    for key in [Key.output, .errors, .terminal] {
+      while let fd = descriptor(key), poll(fd, for: Int16(POLLIN), milliseconds: 0) {
+        if try !copy(key) { break }
+      }
+    }
+    try log?.finish()
+  }
+
+  /// Keys wait until the terminal has room; none are read meanwhile.
+  private mutating func takeKeys(_ epoll: borrowing Epoll) throws {
+    let bytes = try FileDescriptor.standardInput.readSome(1 << 12)
+    epoll.remove(.standardInput)
+    guard !bytes.isEmpty, let fd = view(terminalInput) else { return }
+    keys = bytes
+    try epoll.add(fd, key: Key.room.rawValue, forOutput: true)
+  }
+
+  private mutating func giveKeys(_ epoll: borrowing Epoll) throws {
+    guard let fd = view(terminalInput) else { return }
+    let written = write(fd.rawValue, keys, keys.count)
+    if written > 0 { keys.removeFirst(written) }
+    if keys.isEmpty || (written < 0 && errno != EAGAIN && errno != EINTR) {
+      epoll.remove(fd)
+      try epoll.add(.standardInput, key: Key.input.rawValue)
+    }
+  }
+}

@@ -1,0 +1,62 @@
+import Glibc
+import Linux
+import Sandbox
+import SystemPackage
+
+/// Where the workload's standard streams lead.
+struct Streams: ~Copyable {
+  private var input: Descriptor?
+  /// What the monitor reads.
+  private var output: Descriptor?
+  private var errors: Descriptor?
+  /// What the workload writes.
+  private var outputEnd: Descriptor?
+  private var errorsEnd: Descriptor?
+  /// Held open by the monitor, so that a detached reader of input waits and does not see an end.
+  private var silence: Descriptor?
+  private var log: LogWriter?
+
+  /// In the foreground the workload has our own output, and our input with `-i`. In the background
+  /// its output goes through pipes into the log.
+  init(_ options: RunOptions, logDirectory: String) throws {
+    if options.detached {
+      try makeDirectories(logDirectory)
+      log = try LogWriter("\(logDirectory)/log.json")
+      if !options.request.terminal {
+        let outputs = try DescriptorPair.pipe()
+        output = .some(outputs.first)
+        outputEnd = .some(outputs.second)
+        let errorPipe = try DescriptorPair.pipe()
+        errors = .some(errorPipe.first)
+        errorsEnd = .some(errorPipe.second)
+      }
+    }
+    if !options.interactive {
+      input = try Descriptor.null()
+    } else if options.detached {
+      let pair = try DescriptorPair.pipe()
+      input = .some(pair.first)
+      silence = .some(pair.second)
+    }
+  }
+
+  /// What the child side gets.
+  var standard: StandardStreams {
+    StandardStreams(
+      input: view(input) ?? .standardInput, output: view(outputEnd) ?? .standardOutput,
+      error: view(errorsEnd) ?? .standardError)
+  }
+
+  /// The monitor's ends.
+  struct Ends: ~Copyable {
+    var output: Descriptor?
+    var errors: Descriptor?
+    var log: LogWriter?
+    var silence: Descriptor?
+  }
+
+  /// Closes what belongs to the workload, so that the pipes end with it.
+  consuming func intoMonitor() -> Ends {
+    Ends(output: output, errors: errors, log: log, silence: silence)
+  }
+}

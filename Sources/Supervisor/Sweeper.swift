@@ -1,0 +1,56 @@
+import Glibc
+import Linux
+
+/// Puts right what a monitor that was killed has left: the instance's processes, its record.
+public struct Sweeper {
+  let store: InstanceStore
+
+  public init(_ store: InstanceStore) { self.store = store }
+
+  /// Looks without a lock, and works only where there is something to do.
+  public func sweep() throws {
+    guard store.ids().contains(where: needsWork) else { return }
+    let lock = try store.hold()
+    try sweepHolding(lock)
+  }
+
+  /// The same for who has the lock.
+  func sweepHolding(_: borrowing FileLock) throws {
+    for id in store.ids() where needsWork(id) { try putRight(id) }
+    for id in directoryEntries("\(store.stateDirectory)/logs")
+    where FileIdentity(path: store.directory(id)) == nil {
+      try removeTree(store.logDirectory(id))
+    }
+  }
+
+  private func needsWork(_ id: String) -> Bool {
+    !store.isAlive(id) && store.state(id)?.status != .exited
+  }
+
+  private func putRight(_ id: String) throws {
+    guard var state = store.state(id) else {
+      // It was claimed, and its monitor has died before it wrote anything.
+      try store.remove(id, name: nil)
+      return
+    }
+    let sameBoot = (try? bootIdentity()) == state.bootId
+    if sameBoot, let process = state.process { end(process) }
+    if state.removed || state.status == .creating {
+      try store.remove(id, name: state.name)
+      return
+    }
+    state.status = .exited
+    state.exitCode = sameBoot ? 128 + SIGKILL : 255
+    state.error = sameBoot ? "its monitor was killed" : "the machine was started again"
+    state.finished = .now
+    try store.write(state)
+  }
+
+  /// Its parent's death signal has reached it already, unless the workload is PID 1 and switched it
+  /// off; either way it is gone when this returns.
+  private func end(_ process: ProcessIdentity) {
+    guard let pidfd = process.open() else { return }
+    _ = try? pidfd.send(SIGKILL)
+    _ = pidfd.waitForEnd(milliseconds: 10_000)
+  }
+}

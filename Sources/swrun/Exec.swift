@@ -1,0 +1,60 @@
+import ArgumentParser
+import Sandbox
+import Supervisor
+
+struct Exec: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Run a further command in a running instance.",
+    usage: "swrun exec [options] INSTANCE COMMAND [ARG...]",
+    discussion: """
+      The command has the instance's namespaces, capabilities and seccomp filter. The exit code is \
+      the command's; 125 when swrun failed, 126 when the command cannot be executed, 127 when it was \
+      not found.
+
+        swrun exec web ip -br addr
+        swrun exec -it web bash
+      """)
+
+  @Flag(name: [.customShort("i"), .customLong("interactive")], help: "Give the command the standard input.")
+  var interactive = false
+
+  @Flag(name: [.customShort("t"), .customLong("tty")], help: "Give the command a terminal.")
+  var terminal = false
+
+  @Option(name: [.customShort("e"), .customLong("env")], help: ArgumentHelp("Set a variable, or hand on this one's value.", valueName: "KEY[=VALUE]"))
+  var environment: [String] = []
+
+  @Option(name: [.customShort("w"), .customLong("workdir")], help: ArgumentHelp("The working directory.", valueName: "dir"))
+  var workingDirectory: String?
+
+  @Option(name: [.customShort("u"), .customLong("user")], help: ArgumentHelp("The user, as name or uid, and group.", valueName: "user[:group]"))
+  var user: String?
+
+  @OptionGroup var state: StateOptions
+
+  @Argument(parsing: .captureForPassthrough, help: ArgumentHelp("The instance (name or beginning of its id), the command and its arguments.", valueName: "instance command"))
+  var words: [String] = []
+
+  private static let optionNames = [
+    "--interactive", "--tty", "--env", "--workdir", "--user", "--root", "--state-dir", "--help",
+  ]
+
+  mutating func run() throws {
+    let words = try CommandLineRest.command(words, options: Self.optionNames)
+    let command = words[1...].first == "--" ? Array(words.dropFirst(2)) : Array(words.dropFirst())
+    guard !command.isEmpty else {
+      throw ValidationError("no command is given; write swrun exec \(words[0]) COMMAND")
+    }
+    let store = try state.store()
+    let instance = try store.resolve(words[0])
+    try Executable.seal()
+    var executor = Executor(store)
+    executor.command = command
+    executor.environment = environment
+    executor.workingDirectory = workingDirectory
+    executor.user = user
+    executor.interactive = interactive
+    executor.terminal = terminal
+    throw ExitCode(try executor.run(in: instance))
+  }
+}

@@ -1,0 +1,43 @@
+import ArgumentParser
+import FoundationEssentials
+import OCI
+import Supervisor
+
+struct Inspect: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Print all that is known of instances, as JSON.",
+    discussion: "\"config\" is the OCI runtime spec that the instance was launched from.")
+
+  @OptionGroup var state: StateOptions
+
+  @Argument(help: "Names, or beginnings of ids.")
+  var instances: [String]
+
+  private struct Entry: Encodable {
+    let state: InstanceState
+    let config: Spec
+
+    enum Key: String, CodingKey { case config }
+
+    func encode(to encoder: any Encoder) throws {
+      try state.encode(to: encoder)
+      var container = encoder.container(keyedBy: Key.self)
+      try container.encode(config, forKey: .config)
+    }
+  }
+
+  mutating func run() throws {
+    let store = try state.store()
+    var entries: [Entry] = []
+    var failure: (any Error)?
+    do {
+      try forEach(instances, store) {
+        entries.append(Entry(state: $0, config: try store.spec($0.id)))
+      }
+    } catch { failure = error }
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    print(String(decoding: try encoder.encode(entries), as: UTF8.self))
+    if let failure { throw failure }
+  }
+}

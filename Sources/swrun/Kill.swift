@@ -1,0 +1,24 @@
+import ArgumentParser
+import Supervisor
+
+struct Kill: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Send a signal to instances.",
+    discussion: "It goes to PID 1, which hands it on to the command.")
+
+  @Option(name: [.customShort("s"), .customLong("signal")], help: "The signal, by name or number.")
+  var signal = SignalArgument(number: 9)
+
+  @OptionGroup var state: StateOptions
+
+  @Argument(help: "Names, or beginnings of ids.")
+  var instances: [String]
+
+  mutating func run() throws {
+    let store = try state.store()
+    try forEach(instances, store) {
+      try Lifecycle(store).kill($0, signal: signal.number)
+      print($0.name)
+    }
+  }
+}

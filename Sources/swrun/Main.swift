@@ -1,0 +1,71 @@
+import ArgumentParser
+import Glibc
+
+import Linux
+import Sandbox
+import Supervisor
+
+@main
+struct Swrun: ParsableCommand {
+  static let version = "0.1.0"
+
+  static let configuration = CommandConfiguration(
+    commandName: "swrun",
+    abstract: "Give a process its own address on the network.",
+    usage: """
+      swrun [run] [--net KIND:PARENT[:MODE[:FLAG]]] [--ip ADDRESS] [options] [--] COMMAND [ARG...]
+      swrun ps | exec | logs | stop | kill | rm | inspect | wait
+      """,
+    discussion: """
+      swrun runs a command in namespaces of its own, with an ipvlan slave of an interface of the \
+      host and the address that you choose. There is no daemon: each instance has one monitor \
+      process, and nothing is left behind when it ends.
+
+        swrun --net ipvlan:eth0:l2 --ip 10.20.20.2 -- sleep 100
+        swrun ps
+        swrun exec NAME ip -br addr
+        swrun stop NAME
+      """,
+    version: version,
+    subcommands: [
+      Run.self, Ps.self, Exec.self, Logs.self, Stop.self, Kill.self, Rm.self, Inspect.self,
+      Wait.self,
+    ],
+    defaultSubcommand: Run.self)
+
+  static func main() {
+    // Not readable for others, so that what runs inside cannot reach our executable or our
+    // descriptors through /proc (CVE-2019-5736): PR_SET_DUMPABLE, prctl(2).
+    Executable.protect()
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch let code as ExitCode {
+      Glibc.exit(code.rawValue)
+    } catch let failure as SandboxError {
+      fail(failure.description, failure.exitCode)
+    } catch where isUsage(error) {
+      exitForUsage(error)
+    } catch {
+      fail("\(error)", 125)
+    }
+  }
+
+  /// `--help` and `--version` are no failures; a wrong option is one of swrun's own, 125 as with
+  /// Docker.
+  private static func isUsage(_ error: any Error) -> Bool {
+    exitCode(for: error) == .success || "\(type(of: error))" == "CommandError"
+      || error is ValidationError || error is CleanExit
+  }
+
+  private static func exitForUsage(_ error: any Error) -> Never {
+    if exitCode(for: error) == .success { exit(withError: error) }
+    let lines = message(for: error)
+    fail(lines, 125)
+  }
+
+  private static func fail(_ text: String, _ code: Int32) -> Never {
+    printError(text)
+    Glibc.exit(code)
+  }
+}

@@ -1,0 +1,113 @@
+import ArgumentParser
+import FoundationEssentials
+import Linux
+import Supervisor
+
+struct Ps: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "ps",
+    abstract: "List instances.",
+    discussion: """
+      Filters: name=TEXT, id=PREFIX, status=creating|running|exited, network=TEXT. Several of one \
+      kind are alternatives; those of different kinds all have to hold.
+
+        swrun ps -a --filter status=exited
+        swrun stop $(swrun ps -q)
+      """)
+
+  @Flag(name: [.customShort("a"), .customLong("all")], help: "Those that have ended as well.")
+  var all = false
+
+  @Flag(name: [.customShort("q"), .customLong("quiet")], help: "Only ids.")
+  var quiet = false
+
+  @Option(name: .customLong("format"), help: "table or json.")
+  var format = ListFormat.table
+
+  @Option(name: [.customShort("f"), .customLong("filter")], help: ArgumentHelp("Only those that fit.", valueName: "key=value"))
+  var filters: [String] = []
+
+  @OptionGroup var state: StateOptions
+
+  private struct Row: Encodable {
+    let id: String
+    let name: String
+    let command: [String]
+    let state: String
+    let status: String
+    let exitCode: Int32?
+    let network: [String]
+    let address: [String]
+    let pid: Int32?
+    let created: Timestamp
+  }
+
+  mutating func run() throws {
+    let filter = try InstanceFilter(parsing: filters)
+    let store = try state.store()
+    let states = store.states().filter {
+      (all || filter.namesStatus || $0.status == .running) && filter.fits($0)
+    }
+    if quiet {
+      for state in states { print(state.shortID) }
+    } else if format == .json {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+      print(String(decoding: try encoder.encode(states.map(Self.row)), as: UTF8.self))
+    } else {
+      var table = Table(["ID", "NAME", "COMMAND", "STATUS", "NETWORK", "ADDRESS", "PID"])
+      for state in states {
+        let row = Self.row(state)
+        table.add([
+          state.shortID, row.name, Self.short(row.command), row.status,
+          row.network.joined(separator: ","), row.address.isEmpty ? "-" : row.address.joined(separator: ","),
+          row.pid.map(String.init) ?? "-",
+        ])
+      }
+      print(table.text, terminator: "")
+    }
+  }
+
+  private static func row(_ state: InstanceState) -> Row {
+    Row(
+      id: state.id, name: state.name, command: state.command, state: state.status.rawValue,
+      status: status(state), exitCode: state.exitCode,
+      network: state.networks.isEmpty ? ["none"] : state.networks.map(\.network),
+      address: state.networks.flatMap(\.addresses),
+      pid: state.status == .running ? state.process?.pid : nil, created: state.created)
+  }
+
+  /// The command in one line of at most 20 characters, in quotes.
+  static func short(_ command: [String]) -> String {
+    let line = command.map { $0.contains(where: \.isWhitespace) ? Explanation.quoted($0) : $0 }
+      .joined(separator: " ").map { $0.isNewline || $0.asciiValue.map { $0 < 0x20 } == true ? " " : $0 }
+    return line.count <= 20 ? "\"\(String(line))\"" : "\"\(String(line.prefix(19)))…\""
+  }
+
+  static func status(_ state: InstanceState) -> String {
+    switch state.status {
+    case .creating: "Created"
+    case .running: "Up \(span(since: state.started))"
+    case .exited: "Exited (\(state.exitCode ?? -1)) \(span(since: state.finished)) ago"
+    }
+  }
+
+  /// A span of time as Docker words it.
+  static func span(since time: Timestamp?) -> String {
+    guard let time else { return "?" }
+    return span(seconds: max(0, (Timestamp.now.nanoseconds - time.nanoseconds) / 1_000_000_000))
+  }
+
+  static func span(seconds: Int64) -> String {
+    switch seconds {
+    case ..<1: "less than a second"
+    case 1: "1 second"
+    case ..<60: "\(seconds) seconds"
+    case ..<120: "about a minute"
+    case ..<3600: "\(seconds / 60) minutes"
+    case ..<7200: "about an hour"
+    case ..<172_800: "\(seconds / 3600) hours"
+    default: "\(seconds / 86400) days"
+    }
+  }
+}

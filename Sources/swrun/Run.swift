@@ -1,0 +1,132 @@
+import ArgumentParser
+import Linux
+import Network
+import Sandbox
+import Supervisor
+
+/// ` (did you mean --name?)`
+func didYouMean(_ word: String, _ words: [String]) -> String { suggestion(for: word, in: words) }
+
+struct Run: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Run a command in an instance with its own address (the default verb).",
+    usage: "swrun [run] [options] [--] COMMAND [ARG...]",
+    discussion: """
+      NETWORKS. --net KIND[:PARENT[:MODE[:FLAG]]][,key=value...]
+        none                       only the loopback (the default)
+        ipvlan:PARENT[:MODE[:FLAG]]  MODE l2 (default), l3, l3s; FLAG bridge (default), private, vepa
+        macvlan:PARENT[:MODE]      MODE bridge (default), private, vepa, passthru
+        keys: ip=A[/P] gateway=G|none ifname=NAME mtu=BYTES up
+      The prefix defaults to that of the parent's subnet which holds the address, else 24 (64). The \
+      gateway defaults to the host's, else to the subnet's first address; in l3 and l3s the default \
+      route is on-link.
+
+      THE INSIDE. The command sees the host's files read-only, with its own /proc, /sys, /dev, /tmp, \
+      /run and /var/tmp. It has few capabilities, no way to get more, and a seccomp filter; swrun(1) \
+      lists them. Its PID 1 is swrun's init.
+
+      EXIT CODE. The command's; 128+n when signal n ended it; 125 when swrun failed, 126 when the \
+      command cannot be executed, 127 when it was not found.
+
+      EXAMPLES
+        swrun --net ipvlan:eth0:l2 --ip 10.20.20.2 -- sleep 100
+        swrun -d --name web --net ipvlan:eth0 --ip 10.20.20.3 -- python3 -m http.server 80
+        swrun --rm -it --net ipvlan:eth0 --ip 10.20.20.4/24 --gateway 10.20.20.1 -- bash
+        swrun --explain --net ipvlan:eth1:l3 --ip 10.30.30.2 -- true
+      """)
+
+  @Option(name: .customLong("net"), help: ArgumentHelp("An interface of the instance; may be repeated.", valueName: "network"))
+  var networks: [String] = []
+
+  @Option(name: .customLong("ip"), help: ArgumentHelp("Its address, A or A/PREFIX; one for each family.", valueName: "address"))
+  var addresses: [String] = []
+
+  @Option(name: .customLong("gateway"), help: ArgumentHelp("Its default gateway, or none.", valueName: "address"))
+  var gateways: [String] = []
+
+  @Option(name: .customLong("name"), help: "The instance's name (default: one is made up).")
+  var name: String?
+
+  @Flag(name: [.customShort("d"), .customLong("detach")], help: "Run in the background and print the id.")
+  var detached = false
+
+  @Flag(name: .customLong("rm"), help: "Remove the instance's record when it ends.")
+  var removed = false
+
+  @Flag(name: [.customShort("i"), .customLong("interactive")], help: "Give the command the standard input.")
+  var interactive = false
+
+  @Flag(name: [.customShort("t"), .customLong("tty")], help: "Give the command a terminal.")
+  var terminal = false
+
+  @Option(name: [.customShort("e"), .customLong("env")], help: ArgumentHelp("Set a variable, or hand on this one's value.", valueName: "KEY[=VALUE]"))
+  var environment: [String] = []
+
+  @Option(name: [.customShort("w"), .customLong("workdir")], help: ArgumentHelp("The working directory (default: /).", valueName: "dir"))
+  var workingDirectory: String?
+
+  @Option(name: [.customShort("u"), .customLong("user")], help: ArgumentHelp("The user, as name or uid, and group.", valueName: "user[:group]"))
+  var user: String?
+
+  @Option(name: [.customShort("v"), .customLong("volume")], help: ArgumentHelp("Let the command see, and write unless ro, a path of the host.", valueName: "source:destination[:ro]"))
+  var volumes: [String] = []
+
+  @Flag(name: .customLong("no-init"), help: "Make the command PID 1 itself.")
+  var noInit = false
+
+  @Flag(name: .customLong("explain"), help: "Print what would be done as ip, mount and other commands; do nothing.")
+  var explain = false
+
+  @OptionGroup var state: StateOptions
+
+  @Argument(parsing: .captureForPassthrough, help: ArgumentHelp("The command and its arguments.", valueName: "command"))
+  var command: [String] = []
+
+  private static let optionNames = [
+    "--net", "--ip", "--gateway", "--name", "--detach", "--rm", "--interactive", "--tty", "--env",
+    "--workdir", "--user", "--volume", "--no-init", "--explain", "--root", "--state-dir", "--help",
+    "--version",
+  ]
+
+  mutating func run() throws {
+    var request = RunRequest(
+      id: InstanceName.randomID(),
+      command: try CommandLineRest.command(command, options: Self.optionNames))
+    request.environment = environment
+    request.workingDirectory = workingDirectory
+    request.user = user
+    request.volumes = try volumes.map { try RunRequest.Volume(parsing: $0) }
+    request.terminal = terminal
+    var options = RunOptions(request: request)
+    options.networks = try specs()
+    options.name = name
+    options.detached = detached
+    options.removed = removed
+    options.interactive = interactive
+    options.usesInit = !noInit
+    let runner = Runner(try state.store(swept: false), options)
+    if explain {
+      let (spec, interfaces) = try runner.plan()
+      for line in Explanation.lines(spec, interfaces, usesInit: !noInit) { print(line) }
+      return
+    }
+    try Executable.seal()
+    throw ExitCode(try runner.run())
+  }
+
+  /// `--ip` and `--gateway` belong to the one network that takes them.
+  private func specs() throws -> [NetworkSpec] {
+    var specs = try networks.map { try NetworkSpec(parsing: $0) }
+    if addresses.isEmpty && gateways.isEmpty { return specs }
+    let option = addresses.isEmpty ? "--gateway" : "--ip"
+    guard specs.count == 1, specs[0].kind != .none else {
+      throw NetworkError(
+        specs.count > 1
+          ? "\(option) does not say which --net it belongs to; write it there: --net \(networks[0]),ip=10.20.20.2"
+          : "\(option) needs a --net with an interface, for example --net ipvlan:eth0:l2")
+    }
+    for address in addresses { try specs[0].addAddress(address) }
+    for gateway in gateways { try specs[0].addGateway(gateway) }
+    return specs
+  }
+}
