@@ -109,7 +109,8 @@ extension NetlinkSocket {
     try request(message)
   }
 
-  /// Renames an interface and sets it up in one request.
+  /// Renames an interface and sets it up: in two requests, since one would set it up before it says
+  /// that there is no IPv6.
   ///
   /// - Parameter ipv6: whether it makes itself a link-local address; without, it has no IPv6 at all.
   ///   `nil` on a kernel without IPv6, which would refuse to be told.
@@ -117,7 +118,7 @@ extension NetlinkSocket {
     index: Int32, name: String, ipv6: Bool?
   ) throws(NetlinkError) {
     var message = Message(.newLink, about: name)
-    message.putHeader(Self.header(index, up: true))
+    message.putHeader(Self.header(index, up: nil))
     message.put(.linkName, name)
     if ipv6 == false {
       // IN6_ADDR_GEN_MODE_NONE
@@ -126,6 +127,7 @@ extension NetlinkSocket {
       }
     }
     try request(message)
+    try setLink(index: index, up: true, named: name)
   }
 
   /// Removes an interface; its addresses are free when this returns. One that is gone is fine.

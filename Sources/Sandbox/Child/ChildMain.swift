@@ -24,15 +24,18 @@ struct ChildMain {
     }
     // Its number is closed, and belongs to others from now on.
     _ = channel.release()
-    launchOrReport(Channel(Descriptor(owning: Self.channelNumber)))
+    _exit(launchOrReport())
   }
 
-  private func launchOrReport(_ channel: consuming Channel) -> Never {
+  /// Returns only by a failure, with its exit code.
+  private func launchOrReport() -> CInt {
+    let channel = Channel(Descriptor(owning: Self.channelNumber))
     do {
       try launch(channel)
+      return 0
     } catch {
       channel.send(error.report)
-      _exit(CInt(error.exitCode))
+      return CInt(error.exitCode)
     }
   }
 
@@ -54,7 +57,7 @@ struct ChildMain {
     }
   }
 
-  private func launch(_ channel: borrowing Channel) throws(ChildFailure) -> Never {
+  private func launch(_ channel: borrowing Channel) throws(ChildFailure) {
     if let hostname = plan.hostname {
       try step("setting the host name") { () throws(SystemError) in
         try check("sethostname", hostname, sethostname(hostname, hostname.utf8.count))
