@@ -51,7 +51,8 @@ public struct Channel: ~Copyable, Sendable {
     var size: Int
     repeat {
       size = recv(fd.rawValue, &probe, probe.count, CInt(MSG_PEEK))
-    } while size < 0 && errno == EINTR
+      // Said once of a peer that has ended without reading all; what it has sent follows.
+    } while size < 0 && (errno == EINTR || errno == ECONNRESET)
     try check("recv", "", size)
     if size == 1 {
       var raw: CInt = -1

@@ -1,34 +1,52 @@
-/// A seccomp filter as the OCI runtime specification writes it (config-linux.md, Seccomp): what is
-/// answered to each system call.
+/// A seccomp filter as the OCI runtime specification writes it: what is answered to each system call
+/// of a process and of its descendants.
+///
+/// A profile with an action, an operator, an architecture or a flag that is not named here does not
+/// decode. Thus `SCMP_ACT_NOTIFY` is refused: swrun has nobody to send the listener to.
+///
+/// Source: opencontainers/runtime-spec, config-linux.md, section Seccomp.
 public struct SeccompProfile: Hashable, Sendable, Codable {
+  /// The answer to a call that no rule speaks of.
   public var defaultAction: Action
-  /// The errno that `SCMP_ACT_ERRNO` gives where nothing else is said; `nil`: `EPERM`.
+  /// The errno of a default action of ``Action/errno`` or ``Action/trace``; `nil`: `EPERM`.
   public var defaultErrnoRet: UInt32?
-  /// Architectures besides the machine's own. A call of any other is killed.
+  /// Architectures besides the machine's own. A call of any other kills the process.
   public var architectures: [Architecture]
+  public var flags: [Flag]
   public var syscalls: [Rule]
 
-  public enum Action: String, Sendable, Codable {
-    case allow = "SCMP_ACT_ALLOW"
-    case errno = "SCMP_ACT_ERRNO"
-    case kill = "SCMP_ACT_KILL"
-    case killProcess = "SCMP_ACT_KILL_PROCESS"
-    case trap = "SCMP_ACT_TRAP"
-    case log = "SCMP_ACT_LOG"
+  public init(
+    defaultAction: Action, defaultErrnoRet: UInt32? = nil, architectures: [Architecture] = [],
+    flags: [Flag] = [], syscalls: [Rule] = []
+  ) {
+    self.defaultAction = defaultAction
+    self.defaultErrnoRet = defaultErrnoRet
+    self.architectures = architectures
+    self.flags = flags
+    self.syscalls = syscalls
   }
 
-  public enum Architecture: String, Sendable, Codable {
-    case x86_64 = "SCMP_ARCH_X86_64"
-    case x86 = "SCMP_ARCH_X86"
-    case arm64 = "SCMP_ARCH_AARCH64"
-    case arm = "SCMP_ARCH_ARM"
+  /// The lists may be absent, as in the specification; they are empty then.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    self.init(
+      defaultAction: try container.decode(Action.self, forKey: .defaultAction),
+      defaultErrnoRet: try container.decodeIfPresent(UInt32.self, forKey: .defaultErrnoRet),
+      architectures: try container.decodeIfPresent([Architecture].self, forKey: .architectures)
+        ?? [],
+      flags: try container.decodeIfPresent([Flag].self, forKey: .flags) ?? [],
+      syscalls: try container.decodeIfPresent([Rule].self, forKey: .syscalls) ?? [])
   }
 
   /// One action for some calls, where all of `args` hold.
   public struct Rule: Hashable, Sendable, Codable {
+    /// As the kernel's system call tables name them.
     public var names: [String]
     public var action: Action
+    /// The errno of ``Action/errno``, the message of ``Action/trace``; `nil`: `EPERM`, and not the
+    /// profile's ``SeccompProfile/defaultErrnoRet``.
     public var errnoRet: UInt32?
+    /// At most one for an argument. Two rules are the way to say "or".
     public var args: [Argument]?
 
     public init(
@@ -41,12 +59,16 @@ public struct SeccompProfile: Hashable, Sendable, Codable {
     }
   }
 
-  /// A condition on one argument. All 64 bits are compared.
+  /// A condition on one argument.
+  ///
+  /// All 64 bits are compared, also those that the kernel drops where its parameter is an `int`: a
+  /// rule that refuses a value of such a parameter has to mask them, and one that allows need not.
   public struct Argument: Hashable, Sendable, Codable {
-    /// 0 to 5
+    /// 0 to 5.
     public var index: UInt32
+    /// What to compare with; the mask of ``Operator/maskedEqual``.
     public var value: UInt64
-    /// For `SCMP_CMP_MASKED_EQ`: what the masked argument has to be; `value` is then the mask.
+    /// What the masked argument has to be, for ``Operator/maskedEqual``; `nil`: 0.
     public var valueTwo: UInt64?
     public var op: Operator
 
@@ -58,7 +80,23 @@ public struct SeccompProfile: Hashable, Sendable, Codable {
     }
   }
 
-  public enum Operator: String, Sendable, Codable {
+  /// seccomp(2), section Filters: `SECCOMP_RET_*`.
+  public enum Action: String, Hashable, Sendable, Codable {
+    case allow = "SCMP_ACT_ALLOW"
+    case errno = "SCMP_ACT_ERRNO"
+    /// The same as ``killThread``, its older name.
+    case kill = "SCMP_ACT_KILL"
+    case killThread = "SCMP_ACT_KILL_THREAD"
+    case killProcess = "SCMP_ACT_KILL_PROCESS"
+    /// `SIGSYS`.
+    case trap = "SCMP_ACT_TRAP"
+    /// A ptrace(2) event; without a tracer `ENOSYS`.
+    case trace = "SCMP_ACT_TRACE"
+    /// Allows, and writes it to the audit log.
+    case log = "SCMP_ACT_LOG"
+  }
+
+  public enum Operator: String, Hashable, Sendable, Codable {
     case notEqual = "SCMP_CMP_NE"
     case less = "SCMP_CMP_LT"
     case lessOrEqual = "SCMP_CMP_LE"
@@ -68,13 +106,32 @@ public struct SeccompProfile: Hashable, Sendable, Codable {
     case maskedEqual = "SCMP_CMP_MASKED_EQ"
   }
 
-  public init(
-    defaultAction: Action, defaultErrnoRet: UInt32? = nil, architectures: [Architecture],
-    syscalls: [Rule]
-  ) {
-    self.defaultAction = defaultAction
-    self.defaultErrnoRet = defaultErrnoRet
-    self.architectures = architectures
-    self.syscalls = syscalls
+  /// `SECCOMP_FILTER_FLAG_*` of seccomp(2). The others change what the kernel does beside the
+  /// filter, which swrun does not offer; a profile that asks for one is refused, not half obeyed.
+  public enum Flag: String, Hashable, Sendable, Codable {
+    /// The filter holds for all threads. swrun's child has one.
+    case tsync = "SECCOMP_FILTER_FLAG_TSYNC"
+  }
+
+  public enum Architecture: String, Hashable, Sendable, Codable {
+    case x86 = "SCMP_ARCH_X86"
+    case x86_64 = "SCMP_ARCH_X86_64"
+    case x32 = "SCMP_ARCH_X32"
+    case arm = "SCMP_ARCH_ARM"
+    case aarch64 = "SCMP_ARCH_AARCH64"
+    case mips = "SCMP_ARCH_MIPS"
+    case mips64 = "SCMP_ARCH_MIPS64"
+    case mips64n32 = "SCMP_ARCH_MIPS64N32"
+    case mipsel = "SCMP_ARCH_MIPSEL"
+    case mipsel64 = "SCMP_ARCH_MIPSEL64"
+    case mipsel64n32 = "SCMP_ARCH_MIPSEL64N32"
+    case ppc = "SCMP_ARCH_PPC"
+    case ppc64 = "SCMP_ARCH_PPC64"
+    case ppc64le = "SCMP_ARCH_PPC64LE"
+    case s390 = "SCMP_ARCH_S390"
+    case s390x = "SCMP_ARCH_S390X"
+    case parisc = "SCMP_ARCH_PARISC"
+    case parisc64 = "SCMP_ARCH_PARISC64"
+    case riscv64 = "SCMP_ARCH_RISCV64"
   }
 }

@@ -1,0 +1,66 @@
+# swrun: build, install, demonstrate, test. `make help` lists the targets.
+PREFIX ?= /usr/local
+DESTDIR ?=
+SWIFT ?= swift
+BUILD = .build
+export SWRUN = $(CURDIR)/$(BUILD)/swrun
+
+# Debian packages: to build, to test (with the guest), to measure.
+BUILD_PACKAGES = libmnl-dev libseccomp-dev libcap-dev pkg-config
+TEST_PACKAGES = iproute2 iputils-ping iputils-arping tcpdump qemu-system-x86 kmod udev busybox-static python3-pip
+BENCH_PACKAGES = bubblewrap crun systemd-container
+
+all: binary ## Build the release binary, .build/swrun (the default)
+
+binary: deps
+	$(SWIFT) build -c release -Xswiftc -static-stdlib --product swrun
+	strip -o $(BUILD)/swrun $$($(SWIFT) build -c release -Xswiftc -static-stdlib --show-bin-path)/swrun
+
+install: binary ## Install under PREFIX (/usr/local) below DESTDIR
+	install -D -m 755 $(BUILD)/swrun $(DESTDIR)$(PREFIX)/bin/swrun
+	install -D -m 644 man/swrun.1 $(DESTDIR)$(PREFIX)/share/man/man1/swrun.1
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
+	  $(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	$(SWRUN) --generate-completion-script bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/swrun
+	$(SWRUN) --generate-completion-script zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_swrun
+	$(SWRUN) --generate-completion-script fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/swrun.fish
+	install -d $(DESTDIR)$(PREFIX)/share/swrun
+	cp -R bundles $(DESTDIR)$(PREFIX)/share/swrun/
+
+uninstall: ## Remove what install has put there
+	rm -rf $(DESTDIR)$(PREFIX)/bin/swrun $(DESTDIR)$(PREFIX)/share/man/man1/swrun.1 \
+	  $(DESTDIR)$(PREFIX)/share/bash-completion/completions/swrun \
+	  $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_swrun \
+	  $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/swrun.fish $(DESTDIR)$(PREFIX)/share/swrun
+
+deps: ## Install the Debian packages that the build needs
+	@Tests/Harness/packages.sh $(BUILD_PACKAGES)
+
+test-deps: deps
+	@Tests/Harness/packages.sh $(TEST_PACKAGES)
+
+demo: binary test-deps ## Run the main job and show what it prints
+	@Tests/Harness/demo.sh
+
+test: binary test-deps ## Run the unit, root and guest tests (SKIP="guest" leaves a tier out)
+	$(SWIFT) build --build-tests
+	@SKIP="$(SKIP)" Tests/Harness/test.sh unit root guest
+
+test-unit test-root test-guest: test-%: binary test-deps
+	$(SWIFT) build --build-tests
+	@Tests/Harness/test.sh $*
+
+bench: binary test-deps ## Measure against the peers, in the guest
+	@Tests/Harness/packages.sh $(BENCH_PACKAGES)
+	@Tests/Bench/bench.sh
+
+lint: ## Check the format of the sources
+	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests
+
+clean: ## Remove what was built
+	rm -rf $(BUILD)
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile | expand -t 14
+
+.PHONY: all binary install uninstall deps test-deps demo test test-unit test-root test-guest bench lint clean help

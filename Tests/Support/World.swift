@@ -1,0 +1,135 @@
+import Glibc
+import Linux
+
+/// A host and a LAN of the test's own: two network namespaces with a veth pair between them, and
+/// directories for swrun's state. `host` has `eth0` (10.20.20.5/24, its default route by 10.20.20.1)
+/// and `eth1` (up, without address); `lan` has the other ends, `p0` (10.20.20.1/24) and `p1`.
+public final class World {
+  public let hostName: String
+  public let lanName: String
+  public let directory: String
+  private let before: [String: Set<FileIdentity>]
+
+  public init() throws {
+    let tag = String(UInt32.random(in: 0...UInt32.max), radix: 16)
+    hostName = "swt\(tag)h"
+    lanName = "swt\(tag)l"
+    directory = "/tmp/swt\(tag)"
+    before = Self.namespaces()
+    try makeDirectories(directory)
+    for name in [hostName, lanName] { try ip("netns", "add", name) }
+    try ip("-n", hostName, "link", "add", "eth0", "type", "veth", "peer", "name", "p0", "netns", lanName)
+    try ip("-n", hostName, "link", "add", "eth1", "type", "veth", "peer", "name", "p1", "netns", lanName)
+    for (name, link) in [(hostName, "lo"), (hostName, "eth0"), (hostName, "eth1"), (lanName, "lo"), (lanName, "p0"), (lanName, "p1")] {
+      try ip("-n", name, "link", "set", link, "up")
+    }
+    try ip("-n", hostName, "addr", "add", "10.20.20.5/24", "dev", "eth0")
+    try ip("-n", hostName, "route", "add", "default", "via", "10.20.20.1")
+    try ip("-n", lanName, "addr", "add", "10.20.20.1/24", "dev", "p0")
+  }
+
+  /// Ends what still runs and removes the namespaces.
+  public func tearDown() {
+    if let ids = try? swrun("ps", "-aq").lines, !ids.isEmpty { _ = try? swrun(["rm", "-f"] + ids) }
+    for name in [hostName, lanName] { _ = try? command(["ip", "netns", "del", name]) }
+    try? removeTree(directory)
+  }
+
+  public static func with(_ body: (World) throws -> Void) throws {
+    let world = try World()
+    defer { world.tearDown() }
+    try body(world)
+  }
+
+  /// Runs ip(8), which has to succeed.
+  @discardableResult
+  public func ip(_ words: String...) throws -> CommandResult {
+    let result = try command(["ip"] + words)
+    guard result.code == 0 else { throw TestFailure("ip \(words): \(result)") }
+    return result
+  }
+
+  public func host(_ words: String...) throws -> CommandResult {
+    try command(["ip", "netns", "exec", hostName] + words, environment: environment)
+  }
+
+  public func lan(_ words: String...) throws -> CommandResult {
+    try command(["ip", "netns", "exec", lanName] + words, environment: environment)
+  }
+
+  public func swrun(_ words: String...) throws -> CommandResult { try swrun(words) }
+
+  public func swrun(_ words: [String], input: String = "") throws -> CommandResult {
+    try command(prefix + words, environment: environment, input: input)
+  }
+
+  public func startSwrun(_ words: String...) throws -> StartedCommand {
+    try start(prefix + words, environment: environment)
+  }
+
+  private var prefix: [String] { ["ip", "netns", "exec", hostName, Self.binary] }
+
+  public var environment: [String: String] {
+    ["SWRUN_ROOT": "\(directory)/run", "SWRUN_STATE_DIR": "\(directory)/lib"]
+  }
+
+  /// The program under test, `$SWRUN`.
+  public static var binary: String {
+    getenv("SWRUN").map { String(cString: $0) } ?? "swrun"
+  }
+
+  /// The state of an instance as `swrun ps` gives it.
+  public func pid(_ name: String) throws -> Int32 {
+    let row = try swrun("ps", "--filter", "name=\(name)").lines.dropFirst().first ?? ""
+    guard let pid = row.split(separator: " ").last.flatMap({ Int32($0) }) else {
+      throw TestFailure("\(name) is not running: \(row)")
+    }
+    return pid
+  }
+
+  /// What is left of instances: interfaces, namespaces, mounts, processes, files. Empty when all is
+  /// clean; what the kernel does in the background is waited for.
+  public func leftovers() throws -> [String] {
+    var found: [String] = []
+    _ = try eventually(seconds: 30) {
+      found = try self.look()
+      return found.isEmpty
+    }
+    return found
+  }
+
+  private func look() throws -> [String] {
+    var found: [String] = []
+    let links = try command(["ip", "-n", hostName, "-o", "link"]).lines
+    found += links.filter { !$0.contains(": lo:") && !$0.contains(": eth0@") && !$0.contains(": eth1@") }
+    for (kind, now) in Self.namespaces() {
+      let new = now.subtracting(before[kind] ?? [])
+      if !new.isEmpty { found.append("\(new.count) \(kind) namespaces") }
+    }
+    let mounts = try readText("/proc/self/mountinfo")
+    found += mounts.split(separator: "\n").map(String.init).filter { $0.contains(directory) }
+    for name in ["run/instances", "run/names", "run/rootfs", "lib/logs"] {
+      found += directoryEntries("\(directory)/\(name)").map { "\(name)/\($0)" }
+    }
+    return found
+  }
+
+  /// All namespaces that processes are in.
+  private static func namespaces() -> [String: Set<FileIdentity>] {
+    var found: [String: Set<FileIdentity>] = [:]
+    for pid in directoryEntries("/proc") where Int32(pid) != nil {
+      for kind in ["net", "mnt", "pid", "ipc", "uts", "cgroup"] {
+        if let identity = FileIdentity(path: "/proc/\(pid)/ns/\(kind)") {
+          found[kind, default: []].insert(identity)
+        }
+      }
+    }
+    return found
+  }
+}
+
+/// A test's world that could not be made.
+public struct TestFailure: Error, CustomStringConvertible {
+  public let description: String
+  public init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,79 @@
+import Linux
+import Testing
+
+@testable import OCI
+@testable import Sandbox
+@testable import Supervisor
+
+@Suite("plans")
+struct PlanTests {
+  private func request(_ change: (inout RunRequest) throws -> Void = { _ in }) rethrows -> RunRequest {
+    var request = RunRequest(id: String(repeating: "a", count: 64), command: ["true"])
+    try change(&request)
+    return request
+  }
+
+  @Test("a request becomes a spec with Docker's names and limits")
+  func spec() throws {
+    let spec = try Spec(hosting: request())
+    #expect(spec.hostname == "aaaaaaaaaaaa")
+    #expect(spec.root == Spec.Root(path: "/", readonly: true))
+    #expect(spec.process.noNewPrivileges)
+    #expect(spec.process.env.contains("HOME=/root"))
+    #expect(spec.linux.maskedPaths.contains("/proc/kcore"))
+  }
+
+  @Test("variables are set in order, each once")
+  func environment() throws {
+    let spec = try Spec(hosting: request { $0.environment = ["A=1", "A=2", "PATH=/bin", "NOT_SET_ANYWHERE"] })
+    #expect(spec.process.env.filter { $0.hasPrefix("A=") } == ["A=2"])
+    #expect(spec.process.env.filter { $0.hasPrefix("PATH=") } == ["PATH=/bin"])
+    #expect(!spec.process.env.contains { $0.hasPrefix("NOT_SET") })
+  }
+
+  @Test("a volume is SOURCE:DESTINATION[:ro]", arguments: ["a", "/a", "/a:b", "/a:/", "/a:/b:rx", "/a:/b:ro:x", ":/b", "/a:/./"])
+  func volumes(_ text: String) {
+    #expect(throws: SandboxError.self) { try RunRequest.Volume(parsing: text) }
+  }
+
+  @Test("a NUL byte from a bundle is refused wherever it would end a C string")
+  func nul() throws {
+    var spec = try Spec(hosting: request())
+    spec.process.args = ["/bin/true\0/bin/sh"]
+    #expect(throws: SandboxError.self) { try LaunchPlan(spec, usesInit: true, seccomp: []) }
+    spec = try Spec(hosting: request())
+    spec.mounts[0].destination = "/proc\0x"
+    #expect(throws: SandboxError.self) { try LaunchPlan(spec, usesInit: true, seccomp: []) }
+  }
+
+  @Test("an unknown capability is refused by name")
+  func capability() throws {
+    var spec = try Spec(hosting: request())
+    spec.process.capabilities.effective.append("CAP_NOT_ONE")
+    let error = #expect(throws: SandboxError.self) { try LaunchPlan(spec, usesInit: true, seccomp: []) }
+    #expect(error?.description.contains("CAP_NOT_ONE") == true)
+  }
+
+  @Test("a word is quoted as a shell reads it")
+  func quoting() {
+    #expect(Explanation.quoted("a b'c") == "'a b'\\''c'")
+    #expect(Explanation.quoted("plain-1.2/x") == "plain-1.2/x")
+    #expect(Explanation.quoted("") == "''")
+  }
+
+  @Test("names are checked", arguments: ["", "-a", ".a", "a b", "a/b", "ä", "a\n", String(repeating: "a", count: 129)])
+  func names(_ name: String) {
+    #expect(throws: SupervisorError.self) { try InstanceName.check(name) }
+  }
+
+  @Test("a time goes through JSON text to the millisecond")
+  func time() throws {
+    #expect(Timestamp(nanoseconds: 1_700_000_000_123_000_000).text == "2023-11-14T22:13:20.123Z")
+  }
+
+  @Test("signals have names and numbers")
+  func signals() {
+    #expect(Signal.number(of: "sigterm") == 15 && Signal.number(of: "USR1") == 10 && Signal.number(of: "9") == 9)
+    #expect(Signal.number(of: "RTMIN+3") == 37 && Signal.number(of: "65") == nil && Signal.number(of: "X") == nil)
+  }
+}
