@@ -13,8 +13,9 @@ extension SeccompProfile {
   /// win; and what is the host administrator's alone, as `kexec_load`, `swapon` and `nfsservctl`.
   ///
   /// One gap is Docker's too: a 32-bit program may reach `AF_VSOCK` and `AF_ALG` by `socketcall`,
-  /// whose arguments lie in memory, where no filter sees them. To refuse it would end networking for
-  /// nearly all i386 programs (moby/moby issue 52506), of any 64-bit program too that calls as one.
+  /// whose arguments lie in memory, where no filter sees them, and so may a 64-bit program that calls
+  /// as one (`int 0x80`). To refuse it would end networking for most i386 programs, as Docker 29.4.2
+  /// found (moby/moby issue 52506).
   ///
   /// Facts from: moby/profiles, seccomp/default_linux.go, June 2026.
   ///
@@ -50,7 +51,7 @@ extension SeccompProfile {
   }
 
   /// All families but `AF_ALG` (38), the kernel's cryptography, full of holes (CVE-2026-31431), and
-  /// `AF_VSOCK` (40), which talks past every network namespace to the hypervisor. The kernel reads 32
+  /// `AF_VSOCK` (40), which talks past the network namespace to the hypervisor. The kernel reads 32
   /// of the 64 bits, so what is allowed is named: "above 40" would let pass a 40 with a high bit.
   private static var socketRules: [Rule] {
     let families: [UInt64] = [39, 41, 42, 43, 44, 45]  // NFC, KCM, QIPCRTR, SMC, XDP, MCTP
@@ -66,8 +67,8 @@ extension SeccompProfile {
     return domains.map { Rule(["personality"], args: [Argument(index: 0, .equal, $0)]) }
   }
 
-  /// All requests but `TIOCSTI` and `TIOCLINUX`, which type into the terminal as if its user did:
-  /// `swrun -it` shares one with the shell that started it (CVE-2017-5226).
+  /// All requests but `TIOCSTI` and `TIOCLINUX`, which type into the terminal as if its user did. It
+  /// may be that of the shell that started swrun (CVE-2017-5226, CVE-2023-28100).
   private static var ioctlRules: [Rule] {
     Argument.low32Bits(of: 1, differFrom: [0x5412, 0x541c]).map { Rule(["ioctl"], args: [$0]) }
   }

@@ -5,6 +5,7 @@ set -u
 # No colours: the results are counted from the text.
 export NO_COLOR=1
 cd "$(dirname "$0")/../.."
+export SWRUN="${SWRUN:-$PWD/.build/swrun}"
 results=
 passed=0
 failed=0

@@ -130,7 +130,7 @@ enum SystemCalls {
   /// that cannot be made has no bugs to be found.
   static let privileged: [(capability: String, names: [String])] = [
     ("CAP_BPF", ["bpf"]),
-    // Opens files that no mount in here shows (CVE-2014-3519, "shocker").
+    // Opens files that no mount in here shows ("shocker", 2014).
     ("CAP_DAC_READ_SEARCH", ["open_by_handle_at"]),
     ("CAP_PERFMON", ["perf_event_open"]),
     // Mounts, namespaces, and whatever else found no capability of its own.
