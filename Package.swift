@@ -24,10 +24,14 @@ let package = Package(
     .systemLibrary(name: "CCap", pkgConfig: "libcap", providers: [.apt(["libcap-dev"])]),
 
     // The house: each module imports only what stands above it here.
-    .target(name: "Linux", dependencies: ["CLinux", "CSeccomp", "CCap", system], swiftSettings: strict),
-    .target(name: "Netlink", dependencies: ["CMnl", "CLinux", "Linux", system], swiftSettings: strict),
+    .target(
+      name: "Linux", dependencies: ["CLinux", "CSeccomp", "CCap", system], swiftSettings: strict),
+    .target(
+      name: "Netlink", dependencies: ["CMnl", "CLinux", "Linux", system], swiftSettings: strict),
     .target(name: "OCI", dependencies: ["Linux"], swiftSettings: strict),
-    .target(name: "Network", dependencies: ["Netlink", "Linux", "CLinux", "CMnl", system], swiftSettings: strict),
+    .target(
+      name: "Network", dependencies: ["Netlink", "Linux", "CLinux", "CMnl", system],
+      swiftSettings: strict),
     .target(
       name: "Sandbox", dependencies: ["Network", "OCI", "Linux", "CLinux", system],
       swiftSettings: strict),
@@ -35,11 +39,13 @@ let package = Package(
       name: "Supervisor", dependencies: ["Sandbox", "Network", "OCI", "Linux", "CLinux", system],
       swiftSettings: strict),
     .executableTarget(
-      name: "swrun", dependencies: ["Supervisor", "Sandbox", "Network", "OCI", "Linux", arguments, system],
+      name: "swrun",
+      dependencies: ["Supervisor", "Sandbox", "Network", "OCI", "Linux", arguments, system],
       swiftSettings: strict),
 
     // Unit: no privilege. Root: real namespaces on this kernel. Guest: a kernel that has ipvlan.
-    .target(name: "TestSupport", dependencies: ["Linux"], path: "Tests/Support", swiftSettings: strict),
+    .target(
+      name: "TestSupport", dependencies: ["Linux"], path: "Tests/Support", swiftSettings: strict),
     .testTarget(
       name: "UnitTests",
       dependencies: ["Linux", "Netlink", "OCI", "Network", "Sandbox", "Supervisor", "TestSupport"],

@@ -3,7 +3,7 @@ import Glibc
 public import SystemPackage
 
 /// open(2): a place in the tree that cannot be read or written, only looked up from and mounted on.
-public let O_PATH: CInt = 0o10000000
+public let pathOnly: CInt = 0o10000000
 
 /// An open file description's descriptor, closed when its owner goes away.
 public struct Descriptor: ~Copyable, Sendable {

@@ -115,7 +115,7 @@ public struct SeccompProfile: Hashable, Sendable, Codable {
 
   public enum Architecture: String, Hashable, Sendable, Codable {
     case x86 = "SCMP_ARCH_X86"
-    case x86_64 = "SCMP_ARCH_X86_64"
+    case amd64 = "SCMP_ARCH_X86_64"
     case x32 = "SCMP_ARCH_X32"
     case arm = "SCMP_ARCH_ARM"
     case aarch64 = "SCMP_ARCH_AARCH64"

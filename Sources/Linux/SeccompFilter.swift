@@ -14,12 +14,12 @@ extension SeccompProfile {
   ///   does: the default action holds for it, which in an allow-list refuses it.
   /// - Where the default action is an errno, a call with a number above all that the profile names
   ///   gets `ENOSYS`, as runc does: such a call is younger than the profile, and libc goes another
-  ///   way where the kernel has no such call, but gives up where it is refused. On x86_64 this is
+  ///   way where the kernel has no such call, but gives up where it is refused. On amd64 this is
   ///   the answer to x32 too, which has the numbers from 2^30, unless the profile names it.
   /// - A call of an architecture that is not the machine's and not named kills the process.
   ///
   /// - Throws: `SeccompError` with the function of libseccomp, and the system call where it is about
-  ///   one: for an errno above 4095 or beside an action that has none, for two conditions on one
+  ///   one: for an errno above 4094 or beside an action that has none, for two conditions on one
   ///   argument, for an argument above 5 (`EINVAL`), for a profile that makes more than the 4096
   ///   instructions that the kernel takes (`E2BIG`).
   public func compile() throws(SeccompError) -> [UInt8] {
@@ -46,7 +46,7 @@ extension SeccompProfile {
   private struct Machine {
     /// `AUDIT_ARCH_*` of linux/audit.h.
     var token: UInt32
-    /// x32 has x86_64's value and is known by its call numbers.
+    /// x32 has amd64's value and is known by its call numbers.
     var x32: UInt32?
   }
 
@@ -58,7 +58,7 @@ extension SeccompProfile {
       if !machines.contains(where: { $0.token == token }) { machines.append(Machine(token: token)) }
     }
     if architectures.contains(.x32) {
-      let host = try Architecture.x86_64.token()
+      let host = try Architecture.amd64.token()
       for index in machines.indices where machines[index].token == host {
         machines[index].x32 = try Architecture.x32.token()
       }
@@ -204,13 +204,12 @@ private struct FilterContext: ~Copyable {
 extension SeccompProfile.Action {
   /// `SCMP_ACT_*` of seccomp.h with the errno in it.
   ///
-  /// The specification wants an errno beside an action without one refused. Above 4095 the kernel
-  /// would take another (kernel/seccomp.c: `MAX_ERRNO`), and above 65535 libseccomp only the low
-  /// bits: 65536 would be a success.
+  /// The specification wants an errno beside an action without one refused. libseccomp takes none
+  /// from 4095 on, but looks at the low 16 bits alone: 65536 would be a success.
   fileprivate func number(errno: UInt32?) throws(SeccompError) -> UInt32 {
     let data = errno ?? UInt32(EPERM)
     let takesErrno = self == .errno || self == .trace
-    guard takesErrno ? data <= 4095 : errno == nil else {
+    guard takesErrno ? data < 4095 : errno == nil else {
       throw SeccompError("errnoRet \(data)", rawValue, errno: .invalidArgument)
     }
     return switch self {

@@ -20,7 +20,8 @@ extension NetlinkSocket {
       // On a point-to-point link IFA_ADDRESS is the other end; IFA_LOCAL is always ours.
       guard let bytes = attributes.bytes(.addressLocal) ?? attributes.bytes(.address),
         let address = IPAddress(bytes: bytes),
-        let assigned = InterfaceAddress(address, prefix: Int(payload.integer(at: 1, as: UInt8.self)))
+        let assigned = InterfaceAddress(
+          address, prefix: Int(payload.integer(at: 1, as: UInt8.self)))
       else { return nil }
       return AssignedAddress(
         interface: Int32(bitPattern: payload.integer(at: 4, as: UInt32.self)), address: assigned)

@@ -20,7 +20,8 @@ final class Announcer {
         "socket", "AF_PACKET",
         Glibc.socket(AF_PACKET, CInt(SOCK_RAW.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0)))
     addresses = Dictionary(
-      uniqueKeysWithValues: plans.filter(\.announces).map { ($0.name, $0.addresses.map(\.address)) })
+      uniqueKeysWithValues: plans.filter(\.announces).map { ($0.name, $0.addresses.map(\.address)) }
+    )
   }
 
   /// Prepares the frames for an interface that is there now.

@@ -42,7 +42,8 @@ public struct Ipvlan: Hashable, Sendable {
   /// From `ipvlan:PARENT[:MODE[:FLAG]]`, split at its colons.
   init(_ words: [String]) throws(NetworkError) {
     guard words.count > 1, !words[1].isEmpty else {
-      throw NetworkError("--net ipvlan needs a parent: ipvlan:PARENT[:MODE[:FLAG]], for example ipvlan:eth0:l2")
+      throw NetworkError(
+        "--net ipvlan needs a parent: ipvlan:PARENT[:MODE[:FLAG]], for example ipvlan:eth0:l2")
     }
     let modes = Mode.allCases.map(\.rawValue)
     let flags = Flag.allCases.map(\.rawValue)
@@ -79,7 +80,8 @@ extension Ipvlan: LinkDriver {
   func check(_ parent: Link) throws(NetworkError) {
     if parent.kind == "ipvlan" {
       throw NetworkError(
-        "\(parent.name) is itself an ipvlan slave and cannot be a parent. Use the interface it is on")
+        "\(parent.name) is itself an ipvlan slave and cannot be a parent. Use the interface it is on"
+      )
     }
   }
 

@@ -27,7 +27,8 @@ public struct Macvlan: Hashable, Sendable {
   /// From `macvlan:PARENT[:MODE]`, split at its colons.
   init(_ words: [String]) throws(NetworkError) {
     guard words.count > 1, !words[1].isEmpty else {
-      throw NetworkError("--net macvlan needs a parent: macvlan:PARENT[:MODE], for example macvlan:eth0")
+      throw NetworkError(
+        "--net macvlan needs a parent: macvlan:PARENT[:MODE], for example macvlan:eth0")
     }
     let modes = Mode.allCases.map(\.rawValue)
     let text = words.count > 2 ? words[2] : "bridge"
@@ -54,7 +55,8 @@ extension Macvlan: LinkDriver {
   func check(_ parent: Link) throws(NetworkError) {
     if parent.kind == "macvlan" {
       throw NetworkError(
-        "\(parent.name) is itself a macvlan slave and cannot be a parent. Use the interface it is on")
+        "\(parent.name) is itself a macvlan slave and cannot be a parent. Use the interface it is on"
+      )
     }
   }
 

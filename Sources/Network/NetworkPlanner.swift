@@ -39,7 +39,8 @@ public struct NetworkPlanner: ~Copyable {
     let name = try freeName(spec, before)
     let addresses = try self.addresses(spec, on: parent)
     for address in addresses {
-      if let twin = before.first(where: { $0.addresses.contains { $0.address == address.address } }) {
+      if let twin = before.first(where: { $0.addresses.contains { $0.address == address.address } })
+      {
         throw NetworkError("the address \(address.address) is asked for twice, on \(twin.name) too")
       }
     }
@@ -72,12 +73,14 @@ public struct NetworkPlanner: ~Copyable {
       let others = try host.links().filter { !$0.isLoopback }.map(\.name)
       let there =
         others.isEmpty
-        ? "this network namespace has no interface but lo" : "there is \(others.joined(separator: ", "))"
+        ? "this network namespace has no interface but lo"
+        : "there is \(others.joined(separator: ", "))"
       throw NetworkError(
         "no interface is called \(quoted(name))\(suggestion(for: name, in: others)): \(there)")
     }
     if parent.isLoopback {
-      throw NetworkError("\(name) is the loopback and cannot carry \(driver.kind). Use an Ethernet interface")
+      throw NetworkError(
+        "\(name) is the loopback and cannot carry \(driver.kind). Use an Ethernet interface")
     }
     guard parent.isEthernet else {
       throw NetworkError(
@@ -96,7 +99,8 @@ public struct NetworkPlanner: ~Copyable {
     }
     guard parent.isUp || spec.bringParentUp else {
       throw NetworkError(
-        "\(name) is down. Set it up (ip link set \(name) up), or have swrun do it: --net \(spec.summary),up")
+        "\(name) is down. Set it up (ip link set \(name) up), or have swrun do it: --net \(spec.summary),up"
+      )
     }
     return parent
   }
@@ -145,18 +149,23 @@ public struct NetworkPlanner: ~Copyable {
     if address.isUnspecified || address.isMulticast || address.isLoopback || address.isMappedIPv4 {
       let what =
         address.isUnspecified
-        ? "no address" : address.isMulticast ? "a multicast address"
+        ? "no address"
+        : address.isMulticast
+          ? "a multicast address"
           : address.isLoopback ? "a loopback address" : "an IPv4 address written as IPv6"
-      throw NetworkError("\(address) is \(what) and cannot be an instance's. Use an address of the parent's subnet")
+      throw NetworkError(
+        "\(address) is \(what) and cannot be an instance's. Use an address of the parent's subnet")
     }
     if wanted.prefix < address.bitCount - 1 {
       if address == wanted.network {
         throw NetworkError(
-          "\(address) is the network address of \(wanted.network)/\(wanted.prefix). Use an address after it")
+          "\(address) is the network address of \(wanted.network)/\(wanted.prefix). Use an address after it"
+        )
       }
       if address.isIPv4, address == wanted.last {
         throw NetworkError(
-          "\(address) is the broadcast address of \(wanted.network)/\(wanted.prefix). Use an address before it")
+          "\(address) is the broadcast address of \(wanted.network)/\(wanted.prefix). Use an address before it"
+        )
       }
     }
   }
@@ -174,7 +183,8 @@ public struct NetworkPlanner: ~Copyable {
     for address in addresses {
       if let holder = others.first(where: { $0.addresses.contains(address.address) }) {
         throw NetworkError(
-          "\(address.address) is in use by \(holder.owner). Use another address, or stop \(holder.owner)")
+          "\(address.address) is in use by \(holder.owner). Use another address, or stop \(holder.owner)"
+        )
       }
     }
     if let other = others.first(where: { $0.kind != driver.kind }) {
@@ -217,9 +227,9 @@ public struct NetworkPlanner: ~Copyable {
       }
       let linkLocal = gateway.isLinkLocalIPv6 && !subnets.isEmpty
       guard linkLocal || subnets.contains(where: { $0.contains(gateway) }) else {
-        let where_ = subnets.map { "\($0.network)/\($0.prefix)" }
+        let place = subnets.map { "\($0.network)/\($0.prefix)" }
         throw NetworkError(
-          "the gateway \(gateway) is outside the subnet\(where_.isEmpty ? "" : " " + list(where_)). Use one inside it, or --gateway none"
+          "the gateway \(gateway) is outside the subnet\(place.isEmpty ? "" : " " + list(place)). Use one inside it, or --gateway none"
         )
       }
       if let own = subnets.first(where: { $0.address == gateway }) {
@@ -231,7 +241,9 @@ public struct NetworkPlanner: ~Copyable {
       return InterfacePlan.DefaultRoute(isIPv4: ipv4, gateway: gateway)
     }
     guard let subnet = subnets.first else { return nil }
-    guard driver.hasNeighbours else { return InterfacePlan.DefaultRoute(isIPv4: ipv4, gateway: nil) }
+    guard driver.hasNeighbours else {
+      return InterfacePlan.DefaultRoute(isIPv4: ipv4, gateway: nil)
+    }
     let hosts = try host.defaultGateways(through: parent.index, ipv4: ipv4)
     if let gateway = hosts.first(where: { gateway in
       gateway.isLinkLocalIPv6 || subnets.contains { $0.contains(gateway) }

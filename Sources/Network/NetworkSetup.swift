@@ -110,7 +110,9 @@ public struct NetworkSetup: ~Copyable {
           )
         }
         if error.errno == .permissionDenied, !address.address.isIPv4 {
-          throw NetworkError("IPv6 is switched off in this kernel (net.ipv6.conf.*.disable_ipv6); use an IPv4 address")
+          throw NetworkError(
+            "IPv6 is switched off in this kernel (net.ipv6.conf.*.disable_ipv6); use an IPv4 address"
+          )
         }
         if error.errno.rawValue == EOPNOTSUPP || error.errno.rawValue == EAFNOSUPPORT {
           throw NetworkError("this kernel has no IPv6; use an IPv4 address")
@@ -144,7 +146,9 @@ public struct NetworkSetup: ~Copyable {
         "this kernel has no \(driver.kind) driver (\(kernel)). Load it (modprobe \(driver.kind)), or install a kernel that has CONFIG_\(driver.kind.uppercased())"
       )
     case EPERM, EACCES:
-      return NetworkError("no privilege to make \(driver.kind) on \(parent): CAP_NET_ADMIN is missing. Run swrun as root")
+      return NetworkError(
+        "no privilege to make \(driver.kind) on \(parent): CAP_NET_ADMIN is missing. Run swrun as root"
+      )
     case ENODEV:
       return NetworkError("\(parent) has gone while the instance was made")
     default:

@@ -124,7 +124,8 @@ public struct NetworkSpec: Hashable, Sendable {
         (1...address.bitCount).contains(bits)
       else {
         throw NetworkError(
-          "\(text): the prefix \(quoted(String(pair[1]))) is out of range; it is 1 to \(address.bitCount)")
+          "\(text): the prefix \(quoted(String(pair[1]))) is out of range; it is 1 to \(address.bitCount)"
+        )
       }
       prefix = bits
     }
@@ -155,7 +156,9 @@ public struct NetworkSpec: Hashable, Sendable {
       throw NetworkError(
         "\(quoted(name)) is not an interface name: it has 1 to 15 bytes, no blank, no / : or %")
     }
-    guard name != "lo" else { throw NetworkError("the interface cannot be called lo: that is the loopback") }
+    guard name != "lo" else {
+      throw NetworkError("the interface cannot be called lo: that is the loopback")
+    }
     return name
   }
 

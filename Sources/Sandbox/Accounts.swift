@@ -29,9 +29,12 @@ public struct Accounts {
     let parts = (text ?? "0").split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
     let name = parts[0]
     let number = UInt32(name)
-    let entry = users.first { $0[0] == name } ?? users.first { number != nil && UInt32($0[2]) == number }
+    let entry =
+      users.first { $0[0] == name } ?? users.first { number != nil && UInt32($0[2]) == number }
     guard let uid = entry.flatMap({ UInt32($0[2]) }) ?? number, uid != .max, !name.isEmpty else {
-      throw SandboxError("no user is called \(String(name).debugDescription) in /etc/passwd; give a name there, or a number")
+      throw SandboxError(
+        "no user is called \(String(name).debugDescription) in /etc/passwd; give a name there, or a number"
+      )
     }
     var gid = entry.flatMap { UInt32($0[3]) } ?? 0
     var additional: [UInt32] = []
@@ -39,7 +42,9 @@ public struct Accounts {
       let group = parts[1]
       let found = groups.first { $0[0] == group }.flatMap { UInt32($0[2]) } ?? UInt32(group)
       guard let found, found != .max else {
-        throw SandboxError("no group is called \(String(group).debugDescription) in /etc/group; give a name there, or a number")
+        throw SandboxError(
+          "no group is called \(String(group).debugDescription) in /etc/group; give a name there, or a number"
+        )
       }
       gid = found
     } else if let user = entry?[0] {

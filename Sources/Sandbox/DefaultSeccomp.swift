@@ -42,7 +42,7 @@ extension SeccompProfile {
   /// built for it, and it has had holes of its own (CVE-2014-0038).
   private static var architectures: [Architecture] {
     #if arch(x86_64)
-      [.x86_64, .x86]
+      [.amd64, .x86]
     #elseif arch(arm64)
       [.aarch64, .arm]
     #else

@@ -134,7 +134,8 @@ extension Spec {
       let pair = change.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
         .map(String.init)
       guard !pair[0].isEmpty else {
-        throw SandboxError("-e \(change.debugDescription): write it as KEY=value, or KEY for the value here")
+        throw SandboxError(
+          "-e \(change.debugDescription): write it as KEY=value, or KEY for the value here")
       }
       values.removeAll { $0.key == pair[0] }
       if pair.count == 2 {

@@ -53,7 +53,8 @@ public struct LaunchPlan: Hashable, Sendable {
       }
       guard process.args.first?.isEmpty == false else { throw SandboxError("no command is given") }
       guard process.cwd.hasPrefix("/") else {
-        throw SandboxError("the working directory \(process.cwd.debugDescription) is not an absolute path")
+        throw SandboxError(
+          "the working directory \(process.cwd.debugDescription) is not an absolute path")
       }
       guard let bounding = CapabilitySet(names: process.capabilities.bounding),
         let effective = CapabilitySet(names: process.capabilities.effective)
@@ -112,7 +113,8 @@ extension LaunchPlan.MountStep {
       throw SandboxError("the mount at \(mount.destination.debugDescription) holds a NUL byte")
     }
     guard mount.destination.hasPrefix("/") else {
-      throw SandboxError("the mount point \(mount.destination.debugDescription) is not an absolute path")
+      throw SandboxError(
+        "the mount point \(mount.destination.debugDescription) is not an absolute path")
     }
     destination = mount.destination
     var attributes = MountAttributes()
@@ -131,7 +133,8 @@ extension LaunchPlan.MountStep {
     self.attributes = attributes
     if mount.type == "bind" {
       if let option = options.first {
-        throw SandboxError("the bind mount at \(destination) has the unknown option \(option.key.debugDescription)")
+        throw SandboxError(
+          "the bind mount at \(destination) has the unknown option \(option.key.debugDescription)")
       }
       source = .bind(path: mount.source, recursive: recursive)
     } else {

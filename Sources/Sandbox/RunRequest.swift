@@ -41,7 +41,8 @@ public struct RunRequest: Hashable, Sendable {
       }
       guard parts[0].hasPrefix("/"), parts[1].hasPrefix("/") else {
         throw SandboxError(
-          "-v \(text.debugDescription): both paths have to be absolute; named volumes do not exist here")
+          "-v \(text.debugDescription): both paths have to be absolute; named volumes do not exist here"
+        )
       }
       guard parts[1].contains(where: { $0 != "/" && $0 != "." }) else {
         throw SandboxError("-v \(text.debugDescription): the root directory cannot be covered")

@@ -4,7 +4,8 @@ public import OCI
 /// A plan as the commands that would do the same: `swrun --explain`.
 public enum Explanation {
   /// One command a line, in the order of the work. `INSTANCE` stands for the new process.
-  public static func lines(_ spec: Spec, _ interfaces: [InterfacePlan], usesInit: Bool) -> [String] {
+  public static func lines(_ spec: Spec, _ interfaces: [InterfacePlan], usesInit: Bool) -> [String]
+  {
     var lines = ["# the network, from the host's side"]
     lines.append("ip netns add INSTANCE")
     lines.append("ip -n INSTANCE link set lo up")
@@ -13,7 +14,9 @@ public enum Explanation {
     lines.append("ip netns exec INSTANCE unshare --mount --pid --ipc --uts --cgroup --fork")
     if let hostname = spec.hostname { lines.append("hostname \(quoted(hostname))") }
     lines.append("mount --rbind --make-rprivate \(quoted(spec.root.path)) ROOT")
-    lines.append("mount -o remount,bind,\(spec.root.readonly ? "ro," : "")nosuid,nodev ROOT  # and all below it")
+    lines.append(
+      "mount -o remount,bind,\(spec.root.readonly ? "ro," : "")nosuid,nodev ROOT  # and all below it"
+    )
     for mount in spec.mounts {
       let options = quoted(mount.options.filter { $0 != "rbind" }.joined(separator: ","))
       let target = quoted("ROOT\(mount.destination)")
@@ -22,7 +25,9 @@ public enum Explanation {
           ? "mount --rbind -o \(options) \(quoted(mount.source)) \(target)"
           : "mount -t \(mount.type) -o \(options) \(mount.source) \(target)")
     }
-    for path in spec.linux.readonlyPaths { lines.append("mount --bind -o ro ROOT\(path) ROOT\(path)") }
+    for path in spec.linux.readonlyPaths {
+      lines.append("mount --bind -o ro ROOT\(path) ROOT\(path)")
+    }
     for path in spec.linux.maskedPaths {
       lines.append("mount --bind /dev/null ROOT\(path)  # or an empty directory; if it is there")
     }
@@ -50,6 +55,9 @@ public enum Explanation {
         || "_-./=:,+@%".utf8.contains($0)
     }
     return plain && !word.isEmpty
-      ? word : "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
+      ? word
+      : "'"
+        + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''")
+        + "'"
   }
 }

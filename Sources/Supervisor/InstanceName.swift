@@ -12,7 +12,8 @@ public enum InstanceName {
     "badger", "bear", "beaver", "bison", "cat", "crane", "crow", "deer", "dolphin", "dove", "eagle",
     "falcon", "finch", "fox", "gecko", "goose", "hare", "hawk", "heron", "horse", "ibis", "jay",
     "koala", "lark", "lemur", "lion", "lynx", "magpie", "marten", "mole", "moose", "newt", "orca",
-    "otter", "owl", "panda", "pike", "puffin", "quail", "rabbit", "raven", "robin", "salmon", "seal",
+    "otter", "owl", "panda", "pike", "puffin", "quail", "rabbit", "raven", "robin", "salmon",
+    "seal",
     "shrew", "sparrow", "stork", "swallow", "swan", "swift", "tern", "tiger", "toad", "trout",
     "turtle", "viper", "vole", "walrus", "weasel", "whale", "wolf", "wren", "yak", "zebra",
   ]
@@ -41,7 +42,8 @@ public enum InstanceName {
       bytes.allSatisfy({ isPlain($0) || $0 == 0x5f || $0 == 0x2e || $0 == 0x2d })
     else {
       throw SupervisorError(
-        "\(name.debugDescription) is not a name: it is [a-zA-Z0-9][a-zA-Z0-9_.-]*, at most 128 characters")
+        "\(name.debugDescription) is not a name: it is [a-zA-Z0-9][a-zA-Z0-9_.-]*, at most 128 characters"
+      )
     }
   }
 }

@@ -108,7 +108,8 @@ public struct Timestamp: Hashable, Comparable, Sendable, Codable {
   /// RFC 3339 with milliseconds.
   public var text: String {
     // The style cuts what a binary fraction may have a hair too little of.
-    Date(timeIntervalSince1970: (Double(nanoseconds / 1_000_000) + 0.25) / 1000).formatted(Self.style)
+    Date(timeIntervalSince1970: (Double(nanoseconds / 1_000_000) + 0.25) / 1000).formatted(
+      Self.style)
   }
 
   public init(from decoder: any Decoder) throws {

@@ -38,9 +38,11 @@ public struct InstanceStore: Sendable {
       }
     } catch {
       if error.errno == .permissionDenied {
-        throw SupervisorError("no privilege to write \(root): CAP_DAC_OVERRIDE is missing. Run swrun as root")
+        throw SupervisorError(
+          "no privilege to write \(root): CAP_DAC_OVERRIDE is missing. Run swrun as root")
       }
-      throw SupervisorError("the state directory \(root) cannot be made: \(error.errno). Choose another with --root")
+      throw SupervisorError(
+        "the state directory \(root) cannot be made: \(error.errno). Choose another with --root")
     }
   }
 
@@ -104,7 +106,8 @@ public struct InstanceStore: Sendable {
       guard try claimName(wanted, id) else {
         let holder = (try? readLink(namePath(wanted))).map { " by \($0.prefix(12))" } ?? ""
         throw SupervisorError(
-          "the name \(wanted) is in use\(holder). Choose another, or remove that instance: swrun rm \(wanted)")
+          "the name \(wanted) is in use\(holder). Choose another, or remove that instance: swrun rm \(wanted)"
+        )
       }
       try makeDirectory(id, name: wanted)
       return wanted
@@ -164,7 +167,8 @@ public struct InstanceStore: Sendable {
     default:
       let which = fitting.map { "\($0.shortID) (\($0.name))" }.joined(separator: ", ")
       throw SupervisorError(
-        "\(text.debugDescription) is the beginning of several ids: \(which). Give more digits, or the name")
+        "\(text.debugDescription) is the beginning of several ids: \(which). Give more digits, or the name"
+      )
     }
   }
 }

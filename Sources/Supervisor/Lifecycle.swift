@@ -39,7 +39,8 @@ public struct Lifecycle {
   ///
   /// - Returns: its exit code.
   public func wait(_ state: InstanceState) throws -> Int32 {
-    if store.isAlive(state.id), let lock = try? FileLock.share("\(store.directory(state.id))/lock") {
+    if store.isAlive(state.id), let lock = try? FileLock.share("\(store.directory(state.id))/lock")
+    {
       // The file is still open, even where `--rm` has removed it.
       let text = String(decoding: try lock.fd.readSome(16), as: UTF8.self)
       if let code = Int32(text.prefix { $0.isNumber }) { return code }
@@ -59,7 +60,8 @@ public struct Lifecycle {
     if store.isAlive(state.id) {
       guard force else {
         throw SupervisorError(
-          "\(state.name) is running. Stop it first (swrun stop \(state.name)), or have it killed: swrun rm -f \(state.name)")
+          "\(state.name) is running. Stop it first (swrun stop \(state.name)), or have it killed: swrun rm -f \(state.name)"
+        )
       }
       if let process = try running(state) { try process.send(SIGKILL) }
       _ = try wait(state)

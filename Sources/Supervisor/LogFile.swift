@@ -29,7 +29,8 @@ struct LogWriter: ~Copyable {
   /// Takes what came from a stream; lines that are complete are written.
   mutating func write(_ bytes: [UInt8], from stream: String) throws {
     var rest = (pending[stream] ?? []) + bytes
-    while let end = rest.firstIndex(of: 0x0a) ?? (rest.count >= Self.longestLine ? rest.count - 1 : nil)
+    while let end = rest.firstIndex(of: 0x0a)
+      ?? (rest.count >= Self.longestLine ? rest.count - 1 : nil)
     {
       try put(Array(rest[...end]), stream)
       rest.removeSubrange(...end)

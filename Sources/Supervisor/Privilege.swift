@@ -2,7 +2,9 @@ import Linux
 
 /// What swrun itself has to be allowed.
 enum Privilege {
-  private static let needed = ["CAP_SYS_ADMIN", "CAP_NET_ADMIN", "CAP_SETUID", "CAP_SETPCAP", "CAP_MKNOD"]
+  private static let needed = [
+    "CAP_SYS_ADMIN", "CAP_NET_ADMIN", "CAP_SETUID", "CAP_SETPCAP", "CAP_MKNOD",
+  ]
 
   /// Refuses with the names of the capabilities that are missing, capabilities(7).
   static func check() throws(SupervisorError) {
@@ -10,7 +12,8 @@ enum Privilege {
     let missing = needed.filter { !own.contains($0) }
     guard missing.isEmpty else {
       throw SupervisorError(
-        "no privilege: \(missing.joined(separator: ", ")) \(missing.count == 1 ? "is" : "are") missing. Run swrun as root")
+        "no privilege: \(missing.joined(separator: ", ")) \(missing.count == 1 ? "is" : "are") missing. Run swrun as root"
+      )
     }
   }
 }

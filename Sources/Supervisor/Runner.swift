@@ -1,8 +1,8 @@
 import CLinux
 import Glibc
 import Linux
-public import Network
 import Netlink
+public import Network
 public import OCI
 public import Sandbox
 import SystemPackage
@@ -173,7 +173,9 @@ public struct Runner {
 
   /// Writes down how it ended. The exit code goes into the lock's file too, where `wait` finds it
   /// after `--rm` has removed everything else.
-  private func record(_ code: Int32, _ state: inout InstanceState, _ lock: borrowing FileLock) throws {
+  private func record(_ code: Int32, _ state: inout InstanceState, _ lock: borrowing FileLock)
+    throws
+  {
     state.status = .exited
     state.exitCode = code
     state.finished = .now

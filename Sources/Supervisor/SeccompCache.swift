@@ -13,7 +13,9 @@ struct SeccompCache {
     encoder.outputFormatting = .sortedKeys
     let path = "\(directory)/\(Self.digest(Array(try encoder.encode(profile)))).bpf"
     // The directory is root's alone; a program is still only taken whole.
-    if let program = try? readFile(path), !program.isEmpty, program.count % 8 == 0 { return program }
+    if let program = try? readFile(path), !program.isEmpty, program.count % 8 == 0 {
+      return program
+    }
     let program = try profile.compile()
     try writeAtomically(program, to: path)
     return program

@@ -23,7 +23,10 @@ struct Session: ~Copyable {
 
   /// Signals that go on to the process. Those of job control keep their meaning for swrun itself.
   private static let forwarded: [CInt] =
-    [SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGTERM, SIGCONT, SIGWINCH, SIGURG, SIGPWR]
+    [
+      SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGTERM, SIGCONT, SIGWINCH, SIGURG,
+      SIGPWR,
+    ]
 
   /// Blocks the signals that a session takes, so that none is lost between the start of a process
   /// and ``wait(timer:tick:)``.
@@ -67,7 +70,9 @@ struct Session: ~Copyable {
     try epoll.add(pidfd.fd, key: Key.process.rawValue)
     try epoll.add(signals.fd, key: Key.signals.rawValue)
     if let fd = timer?.fd { try epoll.add(fd, key: Key.timer.rawValue) }
-    for (fd, key) in [(view(output), Key.output), (view(errors), .errors), (view(terminal), .terminal)] {
+    for (fd, key) in [
+      (view(output), Key.output), (view(errors), .errors), (view(terminal), .terminal),
+    ] {
       guard let fd else { continue }
       try Self.setNonblocking(fd)
       try epoll.add(fd, key: key.rawValue)

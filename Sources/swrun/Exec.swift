@@ -15,24 +15,36 @@ struct Exec: ParsableCommand {
         swrun exec -it web bash
       """)
 
-  @Flag(name: [.customShort("i"), .customLong("interactive")], help: "Give the command the standard input.")
+  @Flag(
+    name: [.customShort("i"), .customLong("interactive")],
+    help: "Give the command the standard input.")
   var interactive = false
 
   @Flag(name: [.customShort("t"), .customLong("tty")], help: "Give the command a terminal.")
   var terminal = false
 
-  @Option(name: [.customShort("e"), .customLong("env")], help: ArgumentHelp("Set a variable, or hand on this one's value.", valueName: "KEY[=VALUE]"))
+  @Option(
+    name: [.customShort("e"), .customLong("env")],
+    help: ArgumentHelp("Set a variable, or hand on this one's value.", valueName: "KEY[=VALUE]"))
   var environment: [String] = []
 
-  @Option(name: [.customShort("w"), .customLong("workdir")], help: ArgumentHelp("The working directory.", valueName: "dir"))
+  @Option(
+    name: [.customShort("w"), .customLong("workdir")],
+    help: ArgumentHelp("The working directory.", valueName: "dir"))
   var workingDirectory: String?
 
-  @Option(name: [.customShort("u"), .customLong("user")], help: ArgumentHelp("The user, as name or uid, and group.", valueName: "user[:group]"))
+  @Option(
+    name: [.customShort("u"), .customLong("user")],
+    help: ArgumentHelp("The user, as name or uid, and group.", valueName: "user[:group]"))
   var user: String?
 
   @OptionGroup var state: StateOptions
 
-  @Argument(parsing: .captureForPassthrough, help: ArgumentHelp("The instance (name or beginning of its id), the command and its arguments.", valueName: "instance command"))
+  @Argument(
+    parsing: .captureForPassthrough,
+    help: ArgumentHelp(
+      "The instance (name or beginning of its id), the command and its arguments.",
+      valueName: "instance command"))
   var words: [String] = []
 
   private static let optionNames = [

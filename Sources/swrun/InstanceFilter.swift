@@ -12,13 +12,19 @@ struct InstanceFilter {
       let pair = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
         .map(String.init)
       guard pair.count == 2 else {
-        throw ValidationError("--filter \(text.debugDescription): write it as key=value; the keys are \(Self.keys.joined(separator: ", "))")
+        throw ValidationError(
+          "--filter \(text.debugDescription): write it as key=value; the keys are \(Self.keys.joined(separator: ", "))"
+        )
       }
       guard Self.keys.contains(pair[0]) else {
-        throw ValidationError("unknown filter \(pair[0].debugDescription)\(didYouMean(pair[0], Self.keys)): the keys are \(Self.keys.joined(separator: ", "))")
+        throw ValidationError(
+          "unknown filter \(pair[0].debugDescription)\(didYouMean(pair[0], Self.keys)): the keys are \(Self.keys.joined(separator: ", "))"
+        )
       }
       if pair[0] == "status", !Self.statuses.contains(pair[1]) {
-        throw ValidationError("unknown status \(pair[1].debugDescription)\(didYouMean(pair[1], Self.statuses)): they are \(Self.statuses.joined(separator: ", "))")
+        throw ValidationError(
+          "unknown status \(pair[1].debugDescription)\(didYouMean(pair[1], Self.statuses)): they are \(Self.statuses.joined(separator: ", "))"
+        )
       }
       wanted[pair[0], default: []].append(pair[1])
     }

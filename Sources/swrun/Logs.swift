@@ -12,7 +12,9 @@ struct Logs: ParsableCommand {
   @Flag(name: [.customShort("f"), .customLong("follow")], help: "Go on until the instance ends.")
   var follow = false
 
-  @Option(name: [.customShort("n"), .customLong("tail")], help: ArgumentHelp("Only the last lines.", valueName: "lines"))
+  @Option(
+    name: [.customShort("n"), .customLong("tail")],
+    help: ArgumentHelp("Only the last lines.", valueName: "lines"))
   var tail: Int?
 
   @Flag(name: [.customShort("t"), .customLong("timestamps")], help: "Each line's time before it.")
@@ -24,11 +26,14 @@ struct Logs: ParsableCommand {
   var instance: String
 
   mutating func run() throws {
-    if let tail, tail < 0 { throw ValidationError("--tail \(tail): a number of lines is not negative") }
+    if let tail, tail < 0 {
+      throw ValidationError("--tail \(tail): a number of lines is not negative")
+    }
     let store = try state.store()
     let state = try store.resolve(instance)
     guard state.detached else {
-      throw SupervisorError("\(state.name) was not detached: its output went to the terminal it was started from")
+      throw SupervisorError(
+        "\(state.name) was not detached: its output went to the terminal it was started from")
     }
     var reader = try LogReader(store.logPath(state.id))
     let past = try reader.next()

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Glibc
-
 import Linux
 import Sandbox
 import Supervisor
@@ -44,7 +43,7 @@ struct Swrun: ParsableCommand {
       Glibc.exit(code.rawValue)
     } catch let failure as SandboxError {
       fail(failure.description, failure.exitCode)
-    } catch where isUsage(error) {
+    } catch  where isUsage(error) {
       exitForUsage(error)
     } catch {
       fail("\(error)", 125)

@@ -56,7 +56,8 @@ enum CommandLineRest {
     }
     if first.hasPrefix("-") {
       let name = String(first.prefix { $0 != "=" })
-      throw ValidationError("unknown option \(name)\(hint(name, options)); swrun run --help lists them")
+      throw ValidationError(
+        "unknown option \(name)\(hint(name, options)); swrun run --help lists them")
     }
     return words
   }

@@ -24,7 +24,9 @@ struct Ps: ParsableCommand {
   @Option(name: .customLong("format"), help: "table or json.")
   var format = ListFormat.table
 
-  @Option(name: [.customShort("f"), .customLong("filter")], help: ArgumentHelp("Only those that fit.", valueName: "key=value"))
+  @Option(
+    name: [.customShort("f"), .customLong("filter")],
+    help: ArgumentHelp("Only those that fit.", valueName: "key=value"))
   var filters: [String] = []
 
   @OptionGroup var state: StateOptions
@@ -60,7 +62,8 @@ struct Ps: ParsableCommand {
         let row = Self.row(state)
         table.add([
           state.shortID, row.name, Self.short(row.command), row.status,
-          row.network.joined(separator: ","), row.address.isEmpty ? "-" : row.address.joined(separator: ","),
+          row.network.joined(separator: ","),
+          row.address.isEmpty ? "-" : row.address.joined(separator: ","),
           row.pid.map(String.init) ?? "-",
         ])
       }
@@ -80,7 +83,9 @@ struct Ps: ParsableCommand {
   /// The command in one line of at most 20 characters, in quotes.
   static func short(_ command: [String]) -> String {
     let line = command.map { $0.contains(where: \.isWhitespace) ? Explanation.quoted($0) : $0 }
-      .joined(separator: " ").map { $0.isNewline || $0.asciiValue.map { $0 < 0x20 } == true ? " " : $0 }
+      .joined(separator: " ").map {
+        $0.isNewline || $0.asciiValue.map { $0 < 0x20 } == true ? " " : $0
+      }
     return line.count <= 20 ? "\"\(String(line))\"" : "\"\(String(line.prefix(19)))…\""
   }
 

@@ -35,51 +35,75 @@ struct Run: ParsableCommand {
         swrun --explain --net ipvlan:eth1:l3 --ip 10.30.30.2 -- true
       """)
 
-  @Option(name: .customLong("net"), help: ArgumentHelp("An interface of the instance; may be repeated.", valueName: "network"))
+  @Option(
+    name: .customLong("net"),
+    help: ArgumentHelp("An interface of the instance; may be repeated.", valueName: "network"))
   var networks: [String] = []
 
-  @Option(name: .customLong("ip"), help: ArgumentHelp("Its address, A or A/PREFIX; one for each family.", valueName: "address"))
+  @Option(
+    name: .customLong("ip"),
+    help: ArgumentHelp("Its address, A or A/PREFIX; one for each family.", valueName: "address"))
   var addresses: [String] = []
 
-  @Option(name: .customLong("gateway"), help: ArgumentHelp("Its default gateway, or none.", valueName: "address"))
+  @Option(
+    name: .customLong("gateway"),
+    help: ArgumentHelp("Its default gateway, or none.", valueName: "address"))
   var gateways: [String] = []
 
   @Option(name: .customLong("name"), help: "The instance's name (default: one is made up).")
   var name: String?
 
-  @Flag(name: [.customShort("d"), .customLong("detach")], help: "Run in the background and print the id.")
+  @Flag(
+    name: [.customShort("d"), .customLong("detach")],
+    help: "Run in the background and print the id.")
   var detached = false
 
   @Flag(name: .customLong("rm"), help: "Remove the instance's record when it ends.")
   var removed = false
 
-  @Flag(name: [.customShort("i"), .customLong("interactive")], help: "Give the command the standard input.")
+  @Flag(
+    name: [.customShort("i"), .customLong("interactive")],
+    help: "Give the command the standard input.")
   var interactive = false
 
   @Flag(name: [.customShort("t"), .customLong("tty")], help: "Give the command a terminal.")
   var terminal = false
 
-  @Option(name: [.customShort("e"), .customLong("env")], help: ArgumentHelp("Set a variable, or hand on this one's value.", valueName: "KEY[=VALUE]"))
+  @Option(
+    name: [.customShort("e"), .customLong("env")],
+    help: ArgumentHelp("Set a variable, or hand on this one's value.", valueName: "KEY[=VALUE]"))
   var environment: [String] = []
 
-  @Option(name: [.customShort("w"), .customLong("workdir")], help: ArgumentHelp("The working directory (default: /).", valueName: "dir"))
+  @Option(
+    name: [.customShort("w"), .customLong("workdir")],
+    help: ArgumentHelp("The working directory (default: /).", valueName: "dir"))
   var workingDirectory: String?
 
-  @Option(name: [.customShort("u"), .customLong("user")], help: ArgumentHelp("The user, as name or uid, and group.", valueName: "user[:group]"))
+  @Option(
+    name: [.customShort("u"), .customLong("user")],
+    help: ArgumentHelp("The user, as name or uid, and group.", valueName: "user[:group]"))
   var user: String?
 
-  @Option(name: [.customShort("v"), .customLong("volume")], help: ArgumentHelp("Let the command see, and write unless ro, a path of the host.", valueName: "source:destination[:ro]"))
+  @Option(
+    name: [.customShort("v"), .customLong("volume")],
+    help: ArgumentHelp(
+      "Let the command see, and write unless ro, a path of the host.",
+      valueName: "source:destination[:ro]"))
   var volumes: [String] = []
 
   @Flag(name: .customLong("no-init"), help: "Make the command PID 1 itself.")
   var noInit = false
 
-  @Flag(name: .customLong("explain"), help: "Print what would be done as ip, mount and other commands; do nothing.")
+  @Flag(
+    name: .customLong("explain"),
+    help: "Print what would be done as ip, mount and other commands; do nothing.")
   var explain = false
 
   @OptionGroup var state: StateOptions
 
-  @Argument(parsing: .captureForPassthrough, help: ArgumentHelp("The command and its arguments.", valueName: "command"))
+  @Argument(
+    parsing: .captureForPassthrough,
+    help: ArgumentHelp("The command and its arguments.", valueName: "command"))
   var command: [String] = []
 
   private static let optionNames = [

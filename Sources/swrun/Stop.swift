@@ -37,10 +37,13 @@ struct Stop: ParsableCommand {
     abstract: "End instances: a signal, some time, then SIGKILL.",
     discussion: "When it returns, the instance's interface, processes and mounts are gone.")
 
-  @Option(name: [.customShort("t"), .customLong("time")], help: ArgumentHelp("Seconds to wait before SIGKILL; -1 for ever.", valueName: "seconds"))
+  @Option(
+    name: [.customShort("t"), .customLong("time")],
+    help: ArgumentHelp("Seconds to wait before SIGKILL; -1 for ever.", valueName: "seconds"))
   var seconds = 10
 
-  @Option(name: [.customShort("s"), .customLong("signal")], help: "The first signal, by name or number.")
+  @Option(
+    name: [.customShort("s"), .customLong("signal")], help: "The first signal, by name or number.")
   var signal = SignalArgument(number: 15)
 
   @OptionGroup var state: StateOptions

@@ -8,12 +8,16 @@ struct Table {
 
   var text: String {
     var widths = [Int](repeating: 0, count: rows[0].count)
-    for row in rows { for (column, cell) in row.enumerated() { widths[column] = max(widths[column], cell.count) } }
+    for row in rows {
+      for (column, cell) in row.enumerated() { widths[column] = max(widths[column], cell.count) }
+    }
     return rows.map { row in
       var line = ""
       for (column, cell) in row.enumerated() {
         line += cell
-        if column + 1 < row.count { line += String(repeating: " ", count: widths[column] - cell.count + 2) }
+        if column + 1 < row.count {
+          line += String(repeating: " ", count: widths[column] - cell.count + 2)
+        }
       }
       return line + "\n"
     }.joined()

@@ -7,11 +7,15 @@ import Testing
 struct LifecycleTests {
   static let networks = [[], ["--net", "macvlan:eth0", "--ip", "10.20.20.2"]]
 
-  @Test("an instance in the background is listed, entered, logged, stopped and removed", arguments: networks)
+  @Test(
+    "an instance in the background is listed, entered, logged, stopped and removed",
+    arguments: networks)
   func background(_ network: [String]) throws {
     try World.with { world in
       let started = try world.swrun(
-        ["-d", "--name", "web"] + network + ["--", "sh", "-c", "echo out; echo err >&2; exec sleep 1000"])
+        ["-d", "--name", "web"] + network + [
+          "--", "sh", "-c", "echo out; echo err >&2; exec sleep 1000",
+        ])
       #expect(started.code == 0, "\(started)")
       let id = started.output.dropLast()
       #expect(id.count == 64)
@@ -43,10 +47,13 @@ struct LifecycleTests {
       #expect(try world.swrun("exec", "web", "sh", "-c", "kill -9 $$").code == 137)
       #expect(try world.swrun(["exec", "-i", "web", "cat"], input: "hi").output == "hi")
       let user = try world.swrun(
-        "exec", "-u", "nobody", "-w", "/tmp", "-e", "A=b", "web", "sh", "-c", "id -un; pwd; echo $A")
+        "exec", "-u", "nobody", "-w", "/tmp", "-e", "A=b", "web", "sh", "-c", "id -un; pwd; echo $A"
+      )
       #expect(user.lines == ["nobody", "/tmp", "b"], "\(user)")
-      let limits = try world.swrun("exec", "web", "grep", "-E", "^(CapEff|Seccomp|NoNewPrivs):", "/proc/self/status")
-      #expect(limits.lines == ["CapEff:\t00000000000425fb", "NoNewPrivs:\t1", "Seccomp:\t2"], "\(limits)")
+      let limits = try world.swrun(
+        "exec", "web", "grep", "-E", "^(CapEff|Seccomp|NoNewPrivs):", "/proc/self/status")
+      #expect(
+        limits.lines == ["CapEff:\t00000000000425fb", "NoNewPrivs:\t1", "Seccomp:\t2"], "\(limits)")
       #expect(try world.swrun("exec", "web", "ls", "/proc/self/fd").lines == ["0", "1", "2", "3"])
       #expect(try world.swrun("exec", "-t", "web", "tty").output.contains("/dev/pts/"))
       // PID 1 and what exec has started are all there is.
@@ -58,7 +65,8 @@ struct LifecycleTests {
   func kill() throws {
     try World.with { world in
       _ = try world.swrun(
-        "-d", "--name", "web", "--", "sh", "-c", "trap 'exit 3' USR1; echo up; while :; do sleep 0.1; done")
+        "-d", "--name", "web", "--", "sh", "-c",
+        "trap 'exit 3' USR1; echo up; while :; do sleep 0.1; done")
       #expect(try eventually { try world.swrun("logs", "web").output == "up\n" })
       #expect(try world.swrun("kill", "-s", "USR1", "web").code == 0)
       #expect(try world.swrun("wait", "web").output == "3\n")
@@ -76,7 +84,9 @@ struct LifecycleTests {
     }
   }
 
-  @Test("a monitor that is killed takes the workload with it, and the next command puts the state right", arguments: networks)
+  @Test(
+    "a monitor that is killed takes the workload with it, and the next command puts the state right",
+    arguments: networks)
   func monitorKilled(_ network: [String]) throws {
     try World.with { world in
       for removed in [true, false] {
@@ -104,7 +114,8 @@ struct LifecycleTests {
   func waitRemoved() throws {
     try World.with { world in
       _ = try world.swrun(
-        "-d", "--rm", "--name", "web", "--", "sh", "-c", "while ! test -e /tmp/go; do sleep 0.1; done; exit 5")
+        "-d", "--rm", "--name", "web", "--", "sh", "-c",
+        "while ! test -e /tmp/go; do sleep 0.1; done; exit 5")
       let waiting = try world.startSwrun("wait", "web")
       usleep(300_000)
       _ = try world.swrun("exec", "web", "touch", "/tmp/go")
@@ -124,7 +135,8 @@ struct LifecycleTests {
       let json = try world.swrun("ps", "-a", "--format", "json").output
       #expect(json.contains("\"name\" : \"ended\"") && json.contains("\"exitCode\" : 0"))
       let inspected = try world.swrun("inspect", "web").output
-      #expect(inspected.contains("\"noNewPrivileges\" : true") && inspected.contains("\"args\" : ["))
+      #expect(
+        inspected.contains("\"noNewPrivileges\" : true") && inspected.contains("\"args\" : ["))
     }
   }
 }

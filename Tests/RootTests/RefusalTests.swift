@@ -20,7 +20,10 @@ struct RefusalTests {
     (["--net", "macvlan:eth0", "--ip", "127.0.0.1"], "loopback"),
     (["--net", "macvlan:eth0"], "needs an address"),
     (["--ip", "10.20.20.2"], "--ip needs a --net"),
-    (["--net", "macvlan:eth0", "--ip", "10.20.20.2", "--gateway", "10.9.9.1"], "outside the subnet 10.20.20.0/24"),
+    (
+      ["--net", "macvlan:eth0", "--ip", "10.20.20.2", "--gateway", "10.9.9.1"],
+      "outside the subnet 10.20.20.0/24"
+    ),
     (["--net", "macvlan:eth7", "--ip", "10.20.20.2"], "there is eth0, eth1"),
     (["--net", "macvlan:lo", "--ip", "10.20.20.2"], "loopback"),
     (["--name", "-x"], "is not a name"), (["--name", "a/../b"], "is not a name"),
@@ -47,10 +50,12 @@ struct RefusalTests {
   func down() throws {
     try World.with { world in
       try world.ip("-n", world.hostName, "link", "set", "eth1", "down")
-      let refused = try world.swrun("--rm", "--net", "macvlan:eth1", "--ip", "10.9.9.2", "--", "true")
+      let refused = try world.swrun(
+        "--rm", "--net", "macvlan:eth1", "--ip", "10.9.9.2", "--", "true")
       #expect(refused.code == 125)
       #expect(refused.errors.contains("eth1 is down") && refused.errors.contains(",up"))
-      let done = try world.swrun("--rm", "--net", "macvlan:eth1,up", "--ip", "10.9.9.2", "--", "true")
+      let done = try world.swrun(
+        "--rm", "--net", "macvlan:eth1,up", "--ip", "10.9.9.2", "--", "true")
       #expect(done.code == 0, "\(done)")
     }
   }
@@ -60,7 +65,8 @@ struct RefusalTests {
     try World.with { world in
       try world.ip("-n", world.hostName, "link", "add", "br7", "type", "bridge")
       try world.ip("-n", world.hostName, "link", "set", "eth1", "master", "br7")
-      let refused = try world.swrun("--rm", "--net", "macvlan:eth1", "--ip", "10.9.9.2", "--", "true")
+      let refused = try world.swrun(
+        "--rm", "--net", "macvlan:eth1", "--ip", "10.9.9.2", "--", "true")
       #expect(refused.code == 125)
       #expect(refused.errors.contains("it is in the bridge br7"), "\(refused)")
       try world.ip("-n", world.hostName, "link", "del", "br7")
@@ -71,7 +77,8 @@ struct RefusalTests {
   func taken() throws {
     try World.with { world in
       let network = ["--net", "macvlan:eth0", "--ip", "10.20.20.2"]
-      #expect(try world.swrun(["-d", "--name", "one"] + network + ["--", "sleep", "1000"]).code == 0)
+      #expect(
+        try world.swrun(["-d", "--name", "one"] + network + ["--", "sleep", "1000"]).code == 0)
       let name = try world.swrun("-d", "--name", "one", "--", "sleep", "1000")
       #expect(name.code == 125 && name.errors.contains("the name one is in use"))
       let address = try world.swrun(["-d", "--name", "two"] + network + ["--", "sleep", "1000"])
@@ -81,7 +88,8 @@ struct RefusalTests {
       for _ in 0..<17 { _ = try world.swrun("--", "true") }
       // Of eighteen ids two begin with the same digit.
       let ids = try world.swrun("ps", "-aq").lines
-      let twice = try #require(Dictionary(grouping: ids) { $0.prefix(1) }.first { $0.value.count > 1 })
+      let twice = try #require(
+        Dictionary(grouping: ids) { $0.prefix(1) }.first { $0.value.count > 1 })
       let ambiguous = try world.swrun("inspect", String(twice.key))
       #expect(ambiguous.code == 125 && ambiguous.errors.contains("the beginning of several ids"))
     }
@@ -91,7 +99,10 @@ struct RefusalTests {
   func privilege() throws {
     try World.with { world in
       let result = try command(
-        ["setpriv", "--reuid", "65534", "--clear-groups", "--bounding-set", "-all", World.binary, "--", "true"],
+        [
+          "setpriv", "--reuid", "65534", "--clear-groups", "--bounding-set", "-all", World.binary,
+          "--", "true",
+        ],
         environment: world.environment)
       #expect(result.code == 125)
       #expect(result.errors.contains("CAP_SYS_ADMIN, CAP_NET_ADMIN"), "\(result)")

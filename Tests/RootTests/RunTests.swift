@@ -27,7 +27,8 @@ struct RunTests {
       #expect(try world.swrun("--rm", "--no-init", "--", "sh", "-c", "echo $$").output == "1\n")
       // An orphan is reaped: it does not stay as a zombie.
       let orphan = try world.swrun(
-        "--rm", "--", "sh", "-c", "(sleep 0 &); sleep 1; cat /proc/[0-9]*/stat | grep -c ' Z ' || true")
+        "--rm", "--", "sh", "-c",
+        "(sleep 0 &); sleep 1; cat /proc/[0-9]*/stat | grep -c ' Z ' || true")
       #expect(orphan.output == "0\n", "\(orphan)")
     }
   }
@@ -47,8 +48,9 @@ struct RunTests {
   func signals() throws {
     try World.with { world in
       let running = try world.startSwrun(
-        "--rm", "--", "sh", "-c", "trap 'echo got it; exit 9' TERM; echo ready; while :; do sleep 0.1; done")
-      #expect(try eventually { running.output.contains("ready") })
+        "--rm", "--", "sh", "-c",
+        "trap 'echo got it; exit 9' TERM; echo ready; while :; do sleep 0.1; done")
+      #expect(eventually { running.output.contains("ready") })
       kill(running.pid, SIGTERM)
       let result = try running.finish()
       #expect(result.code == 9)
@@ -61,7 +63,8 @@ struct RunTests {
   func terminal() throws {
     try World.with { world in
       let result = try world.swrun(
-        "--rm", "-t", "--", "sh", "-c", "tty; test -c /dev/console && echo console; echo $TERM; ps -o tty= -p $$")
+        "--rm", "-t", "--", "sh", "-c",
+        "tty; test -c /dev/console && echo console; echo $TERM; ps -o tty= -p $$")
       #expect(result.output.contains("/dev/pts/0"), "\(result)")
       #expect(result.output.contains("console"))
       #expect(result.output.contains("pts/0"))
@@ -75,7 +78,9 @@ struct RunTests {
         "--rm", "-e", "A=b c", "-e", "SWRUN_ROOT", "-w", "/tmp", "-u", "nobody", "--", "sh", "-c",
         "echo \"$A\"; echo $SWRUN_ROOT; pwd; id -un; env | cut -d= -f1 | sort | tr '\\n' ' '")
       #expect(
-        result.lines == ["b c", "\(world.directory)/run", "/tmp", "nobody", "A HOME HOSTNAME PATH PWD SWRUN_ROOT "],
+        result.lines == [
+          "b c", "\(world.directory)/run", "/tmp", "nobody", "A HOME HOSTNAME PATH PWD SWRUN_ROOT ",
+        ],
         "\(result)")
       try makeDirectories("\(world.directory)/data")
       let written = try world.swrun(
@@ -88,7 +93,9 @@ struct RunTests {
       #expect(try readText("\(world.directory)/data/file") == "yes\n")
       // A place under a fresh directory is made.
       #expect(
-        try world.swrun("--rm", "-v", "\(world.directory)/data:/run/a/b", "--", "cat", "/run/a/b/file").output
+        try world.swrun(
+          "--rm", "-v", "\(world.directory)/data:/run/a/b", "--", "cat", "/run/a/b/file"
+        ).output
           == "yes\n")
     }
   }
@@ -99,7 +106,9 @@ struct RunTests {
       let result = try world.swrun(
         "--explain", "--net", "macvlan:eth0", "--ip", "10.20.20.2", "--", "echo", "a b")
       #expect(result.code == 0, "\(result)")
-      #expect(result.lines.contains("ip link add link eth0 name eth0 netns INSTANCE type macvlan mode bridge"))
+      #expect(
+        result.lines.contains(
+          "ip link add link eth0 name eth0 netns INSTANCE type macvlan mode bridge"))
       #expect(result.lines.contains("ip -n INSTANCE addr add 10.20.20.2/24 broadcast + dev eth0"))
       #expect(result.lines.contains("ip -n INSTANCE route add default via 10.20.20.1 dev eth0"))
       #expect(result.output.contains("echo 'a b'"))

@@ -10,7 +10,8 @@ struct SandboxTests {
     try World.with { world in
       let result = try world.swrun(
         "--rm", "--", "sh", "-c",
-        "touch /etc/x /usr/x /x /root/x 2>/dev/null && echo written; ls -A /tmp /run /var/tmp | grep -v : ; touch /tmp/a /run/a /var/tmp/a && echo fresh")
+        "touch /etc/x /usr/x /x /root/x 2>/dev/null && echo written; ls -A /tmp /run /var/tmp | grep -v : ; touch /tmp/a /run/a /var/tmp/a && echo fresh"
+      )
       #expect(result.output.split(separator: "\n").filter { !$0.isEmpty } == ["fresh"], "\(result)")
     }
   }
@@ -42,7 +43,10 @@ struct SandboxTests {
   func refused(_ script: String) throws {
     try World.with { world in
       // /proc/kcore is masked: empty, so that reading it succeeds without a byte.
-      let result = try world.swrun("--rm", "--", "sh", "-c", "(\(script)) 2>/dev/null | grep . || test $? = 1 && ! (\(script)) >/dev/null 2>&1 || echo; cat /proc/kcore | wc -c")
+      let result = try world.swrun(
+        "--rm", "--", "sh", "-c",
+        "(\(script)) 2>/dev/null | grep . || test $? = 1 && ! (\(script)) >/dev/null 2>&1 || echo; cat /proc/kcore | wc -c"
+      )
       #expect(result.lines.last == "0", "\(result)")
       if !script.contains("kcore") {
         #expect(try world.swrun("--rm", "--", "sh", "-c", script).code != 0, "\(script)")
@@ -55,7 +59,10 @@ struct SandboxTests {
     try World.with { world in
       // The caller leaves descriptors open, one of them a directory of the host.
       let result = try command(
-        ["sh", "-c", "exec 7</ 8</etc/shadow; exec ip netns exec \(world.hostName) \(World.binary) --rm -- ls /proc/self/fd"],
+        [
+          "sh", "-c",
+          "exec 7</ 8</etc/shadow; exec ip netns exec \(world.hostName) \(World.binary) --rm -- ls /proc/self/fd",
+        ],
         environment: world.environment)
       // 3 is the directory that ls itself reads.
       #expect(result.lines == ["0", "1", "2", "3"], "\(result)")
@@ -66,7 +73,9 @@ struct SandboxTests {
   func executable() throws {
     try World.with { world in
       let hidden = try world.swrun(
-        "--rm", "--", "sh", "-c", "readlink /proc/1/exe; ls -A /proc/1/fd; ls -A /proc/1/root/; cat /proc/1/environ /proc/1/maps")
+        "--rm", "--", "sh", "-c",
+        "readlink /proc/1/exe; ls -A /proc/1/fd; ls -A /proc/1/root/; cat /proc/1/environ /proc/1/maps"
+      )
       #expect(hidden.output == "", "\(hidden)")
       // The kernel executes swrun in place of the script's interpreter; what it can open is read-only.
       try makeDirectories("\(world.directory)/data")
@@ -75,7 +84,8 @@ struct SandboxTests {
       let before = try readFile(World.binary)
       let attack = try world.swrun(
         "--rm", "-v", "\(world.directory)/data:/mnt", "--", "sh", "-c",
-        "/mnt/evil & for i in 1 2 3 4 5 6 7 8 9; do for p in /proc/[0-9]*; do (echo x >> $p/exe) 2>/dev/null && echo WRITTEN; done; done; wait")
+        "/mnt/evil & for i in 1 2 3 4 5 6 7 8 9; do for p in /proc/[0-9]*; do (echo x >> $p/exe) 2>/dev/null && echo WRITTEN; done; done; wait"
+      )
       #expect(!attack.output.contains("WRITTEN"), "\(attack)")
       #expect(try readFile(World.binary) == before)
     }
@@ -85,7 +95,9 @@ struct SandboxTests {
   func state() throws {
     try World.with { world in
       let result = try world.swrun(
-        "--rm", "--", "sh", "-c", "ls -A \(world.directory)/run \(world.directory)/lib /run; tr '\\0' '\\n' < /proc/1/cmdline")
+        "--rm", "--", "sh", "-c",
+        "ls -A \(world.directory)/run \(world.directory)/lib /run; tr '\\0' '\\n' < /proc/1/cmdline"
+      )
       #expect(!result.output.contains("instances"), "\(result)")
       #expect(!result.output.contains("swrun"), "\(result)")
     }

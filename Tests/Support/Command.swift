@@ -42,7 +42,9 @@ public func start(
   defer { for text in arguments + values { free(text) } }
   var pid: pid_t = 0
   let result = posix_spawnp(&pid, words[0], &actions, nil, arguments, values)
-  guard result == 0 else { throw SystemError("posix_spawn", words[0], errno: Errno(rawValue: result)) }
+  guard result == 0 else {
+    throw SystemError("posix_spawn", words[0], errno: Errno(rawValue: result))
+  }
   return StartedCommand(pid: pid, directory: directory)
 }
 

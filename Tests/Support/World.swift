@@ -18,9 +18,14 @@ public final class World {
     before = Self.namespaces()
     try makeDirectories(directory)
     for name in [hostName, lanName] { try ip("netns", "add", name) }
-    try ip("-n", hostName, "link", "add", "eth0", "type", "veth", "peer", "name", "p0", "netns", lanName)
-    try ip("-n", hostName, "link", "add", "eth1", "type", "veth", "peer", "name", "p1", "netns", lanName)
-    for (name, link) in [(hostName, "lo"), (hostName, "eth0"), (hostName, "eth1"), (lanName, "lo"), (lanName, "p0"), (lanName, "p1")] {
+    try ip(
+      "-n", hostName, "link", "add", "eth0", "type", "veth", "peer", "name", "p0", "netns", lanName)
+    try ip(
+      "-n", hostName, "link", "add", "eth1", "type", "veth", "peer", "name", "p1", "netns", lanName)
+    for (name, link) in [
+      (hostName, "lo"), (hostName, "eth0"), (hostName, "eth1"), (lanName, "lo"), (lanName, "p0"),
+      (lanName, "p1"),
+    ] {
       try ip("-n", name, "link", "set", link, "up")
     }
     try ip("-n", hostName, "addr", "add", "10.20.20.5/24", "dev", "eth0")
@@ -101,7 +106,9 @@ public final class World {
   private func look() throws -> [String] {
     var found: [String] = []
     let links = try command(["ip", "-n", hostName, "-o", "link"]).lines
-    found += links.filter { !$0.contains(": lo:") && !$0.contains(": eth0@") && !$0.contains(": eth1@") }
+    found += links.filter {
+      !$0.contains(": lo:") && !$0.contains(": eth0@") && !$0.contains(": eth1@")
+    }
     for (kind, now) in Self.namespaces() {
       let new = now.subtracting(before[kind] ?? [])
       if !new.isEmpty { found.append("\(new.count) \(kind) namespaces") }

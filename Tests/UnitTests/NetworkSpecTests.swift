@@ -18,7 +18,8 @@ struct NetworkSpecTests {
 
   @Test("keys are read")
   func keys() throws {
-    let spec = try NetworkSpec(parsing: "macvlan:eth0,ip=10.0.0.2/8,gateway=none,ifname=wan,mtu=1400,up")
+    let spec = try NetworkSpec(
+      parsing: "macvlan:eth0,ip=10.0.0.2/8,gateway=none,ifname=wan,mtu=1400,up")
     #expect(spec.addresses.first?.prefix == 8)
     #expect(spec.gateways == [.none])
     #expect(spec.interfaceName == "wan")
@@ -30,9 +31,11 @@ struct NetworkSpecTests {
     "what is wrong is refused",
     arguments: [
       "", "ipvlan", "ipvlan:", "ipvlan:eth0:", "ipvlan:eth0:L2", "ipvlan:eth0:l2:bridge:x",
-      "ipvlan:eth0,ip=", "ipvlan:eth0,ip=1.2.3.4/x", "ipvlan:eth0,ip=1.2.3.4/+24", "ipvlan:eth0,mtu=67",
+      "ipvlan:eth0,ip=", "ipvlan:eth0,ip=1.2.3.4/x", "ipvlan:eth0,ip=1.2.3.4/+24",
+      "ipvlan:eth0,mtu=67",
       "ipvlan:eth0,mtu=65536", "ipvlan:eth0,ifname=lo", "ipvlan:eth0,ifname=a/b",
-      "ipvlan:eth0,ifname=sixteen-bytes-xx", "ipvlan:eth0,up=1", "none,up", "none:eth0", "ipvlan:eth0,",
+      "ipvlan:eth0,ifname=sixteen-bytes-xx", "ipvlan:eth0,up=1", "none,up", "none:eth0",
+      "ipvlan:eth0,",
     ])
   func refused(_ text: String) {
     #expect(throws: NetworkError.self) { try NetworkSpec(parsing: text) }
@@ -43,7 +46,8 @@ struct NetworkSpecTests {
     var random = SystemRandomNumberGenerator()
     let alphabet = Array("ipvlanmacnoe:,=/0123456789.l3s\u{0}\u{e9}% ")
     for _ in 0..<5000 {
-      let text = String((0..<Int.random(in: 0...40, using: &random)).compactMap { _ in alphabet.randomElement() })
+      let text = String(
+        (0..<Int.random(in: 0...40, using: &random)).compactMap { _ in alphabet.randomElement() })
       _ = try? NetworkSpec(parsing: text)
     }
   }
@@ -76,7 +80,9 @@ struct AddressTests {
     #expect(throws: NetworkError.self) { try NetworkPlanner.check(address) }
   }
 
-  @Test("both addresses of a /31 and the one of a /32 are fit", arguments: [("10.0.0.0", 31), ("10.0.0.1", 31), ("10.0.0.0", 32)])
+  @Test(
+    "both addresses of a /31 and the one of a /32 are fit",
+    arguments: [("10.0.0.0", 31), ("10.0.0.1", 31), ("10.0.0.0", 32)])
   func pairs(_ text: String, _ prefix: Int) throws {
     let address = try #require(InterfaceAddress(try ip(text), prefix: prefix))
     try NetworkPlanner.check(address)
@@ -125,7 +131,8 @@ struct MessageTests {
     #expect(advertisement.count == 14 + 40 + 32)
     // With its checksum in place, the sum over pseudo header and message is zero.
     let length: [UInt8] = [0, 0, 0, 32, 0, 0, 0, 58]
-    #expect(Announcer.checksum(Array(advertisement[22..<54]) + length + Array(advertisement[54...])) == 0)
+    #expect(
+      Announcer.checksum(Array(advertisement[22..<54]) + length + Array(advertisement[54...])) == 0)
   }
 }
 

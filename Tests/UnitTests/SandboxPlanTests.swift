@@ -7,7 +7,9 @@ import Testing
 
 @Suite("plans")
 struct PlanTests {
-  private func request(_ change: (inout RunRequest) throws -> Void = { _ in }) rethrows -> RunRequest {
+  private func request(_ change: (inout RunRequest) throws -> Void = { _ in }) rethrows
+    -> RunRequest
+  {
     var request = RunRequest(id: String(repeating: "a", count: 64), command: ["true"])
     try change(&request)
     return request
@@ -25,13 +27,16 @@ struct PlanTests {
 
   @Test("variables are set in order, each once")
   func environment() throws {
-    let spec = try Spec(hosting: request { $0.environment = ["A=1", "A=2", "PATH=/bin", "NOT_SET_ANYWHERE"] })
+    let spec = try Spec(
+      hosting: request { $0.environment = ["A=1", "A=2", "PATH=/bin", "NOT_SET_ANYWHERE"] })
     #expect(spec.process.env.filter { $0.hasPrefix("A=") } == ["A=2"])
     #expect(spec.process.env.filter { $0.hasPrefix("PATH=") } == ["PATH=/bin"])
     #expect(!spec.process.env.contains { $0.hasPrefix("NOT_SET") })
   }
 
-  @Test("a volume is SOURCE:DESTINATION[:ro]", arguments: ["a", "/a", "/a:b", "/a:/", "/a:/b:rx", "/a:/b:ro:x", ":/b", "/a:/./"])
+  @Test(
+    "a volume is SOURCE:DESTINATION[:ro]",
+    arguments: ["a", "/a", "/a:b", "/a:/", "/a:/b:rx", "/a:/b:ro:x", ":/b", "/a:/./"])
   func volumes(_ text: String) {
     #expect(throws: SandboxError.self) { try RunRequest.Volume(parsing: text) }
   }
@@ -50,7 +55,9 @@ struct PlanTests {
   func capability() throws {
     var spec = try Spec(hosting: request())
     spec.process.capabilities.effective.append("CAP_NOT_ONE")
-    let error = #expect(throws: SandboxError.self) { try LaunchPlan(spec, usesInit: true, seccomp: []) }
+    let error = #expect(throws: SandboxError.self) {
+      try LaunchPlan(spec, usesInit: true, seccomp: [])
+    }
     #expect(error?.description.contains("CAP_NOT_ONE") == true)
   }
 
@@ -61,7 +68,9 @@ struct PlanTests {
     #expect(Explanation.quoted("") == "''")
   }
 
-  @Test("names are checked", arguments: ["", "-a", ".a", "a b", "a/b", "ä", "a\n", String(repeating: "a", count: 129)])
+  @Test(
+    "names are checked",
+    arguments: ["", "-a", ".a", "a b", "a/b", "ä", "a\n", String(repeating: "a", count: 129)])
   func names(_ name: String) {
     #expect(throws: SupervisorError.self) { try InstanceName.check(name) }
   }
@@ -73,7 +82,11 @@ struct PlanTests {
 
   @Test("signals have names and numbers")
   func signals() {
-    #expect(Signal.number(of: "sigterm") == 15 && Signal.number(of: "USR1") == 10 && Signal.number(of: "9") == 9)
-    #expect(Signal.number(of: "RTMIN+3") == 37 && Signal.number(of: "65") == nil && Signal.number(of: "X") == nil)
+    #expect(
+      Signal.number(of: "sigterm") == 15 && Signal.number(of: "USR1") == 10
+        && Signal.number(of: "9") == 9)
+    #expect(
+      Signal.number(of: "RTMIN+3") == 37 && Signal.number(of: "65") == nil
+        && Signal.number(of: "X") == nil)
   }
 }

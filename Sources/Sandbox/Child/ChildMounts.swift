@@ -37,7 +37,7 @@ struct ChildMounts {
     }
     try enterRoot()
     let root = try step("opening the new root") { () throws(SystemError) in
-      try Descriptor.open("/", O_PATH | O_DIRECTORY)
+      try Descriptor.open("/", pathOnly | O_DIRECTORY)
     }
     for (index, mount) in plan.mounts.enumerated() {
       if let held = sources[index] {
@@ -68,7 +68,7 @@ struct ChildMounts {
       var attributes: MountAttributes = [.noSetuid, .noDevices]
       if plan.readOnlyRoot { attributes.insert(.readOnly) }
       try tree.set(attributes, recursive: true)
-      let place = try Descriptor.open(staging, O_PATH | O_DIRECTORY | O_NOFOLLOW)
+      let place = try Descriptor.open(staging, pathOnly | O_DIRECTORY | O_NOFOLLOW)
       try tree.attach(to: place.fd, named: staging)
       try MountNamespace.pivot(to: tree.fd)
     }
@@ -110,7 +110,7 @@ struct ChildMounts {
       if let found = try existing(path, root) { return found }
       for (index, name) in names.enumerated() {
         let parent = try Descriptor.open(
-          current.isEmpty ? "/" : current, O_PATH | O_DIRECTORY, inRoot: root)
+          current.isEmpty ? "/" : current, pathOnly | O_DIRECTORY, inRoot: root)
         current += "/\(name)"
         if try existing(current, root) != nil { continue }
         if index + 1 < names.count || directory {
@@ -120,7 +120,7 @@ struct ChildMounts {
             String(name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o644, in: parent.fd)
         }
       }
-      return try Descriptor.open(path, O_PATH, inRoot: root)
+      return try Descriptor.open(path, pathOnly, inRoot: root)
     } catch {
       if error.errno == .readOnlyFileSystem {
         throw ChildFailure(
@@ -134,7 +134,7 @@ struct ChildMounts {
   private func existing(
     _ path: String, _ root: FileDescriptor
   ) throws(SystemError) -> Descriptor? {
-    do { return try Descriptor.open(path, O_PATH, inRoot: root) } catch {
+    do { return try Descriptor.open(path, pathOnly, inRoot: root) } catch {
       if error.errno == .noSuchFileOrDirectory { return nil }
       throw error
     }
@@ -142,7 +142,7 @@ struct ChildMounts {
 
   private func populateDevices(_ root: FileDescriptor) throws(ChildFailure) {
     try step("filling /dev") { () throws(SystemError) in
-      let dev = try Descriptor.open("/dev", O_PATH | O_DIRECTORY, inRoot: root)
+      let dev = try Descriptor.open("/dev", pathOnly | O_DIRECTORY, inRoot: root)
       let former = umask(0)
       defer { umask(former) }
       for device in Self.devices {

@@ -8,7 +8,7 @@ import SystemPackage
 /// `/dev` belongs to the workload: what is called `ptmx` there is used only if it is one of a devpts.
 func openInstanceTerminal() throws(ChildFailure) -> Pseudoterminal {
   try step("opening a terminal") { () throws(SystemError) in
-    let directory = try Descriptor.open("/dev/pts", O_PATH | O_DIRECTORY | O_NOFOLLOW)
+    let directory = try Descriptor.open("/dev/pts", pathOnly | O_DIRECTORY | O_NOFOLLOW)
     var status = statfs()
     try check("fstatfs", "/dev/pts", fstatfs(directory.fd.rawValue, &status))
     // DEVPTS_SUPER_MAGIC, linux/magic.h
@@ -23,7 +23,7 @@ func openInstanceTerminal() throws(ChildFailure) -> Pseudoterminal {
 func bindConsole(_ terminal: FileDescriptor) throws(SystemError) {
   _ = try Descriptor.open(
     "/dev/console", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY, mode: 0o600)
-  let target = try Descriptor.open("/dev/console", O_PATH | O_NOFOLLOW)
+  let target = try Descriptor.open("/dev/console", pathOnly | O_NOFOLLOW)
   let view = try DetachedMount(cloning: terminal, named: "terminal", recursive: false)
   try view.attach(to: target.fd, named: "/dev/console")
 }

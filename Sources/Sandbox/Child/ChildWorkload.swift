@@ -24,7 +24,8 @@ struct ChildWorkload {
     // As the user, so that no directory is entered that the user could not.
     if chdir(workload.workingDirectory) != 0 {
       throw ChildFailure(
-        "the working directory \(workload.workingDirectory) cannot be entered: \(Errno(rawValue: errno))")
+        "the working directory \(workload.workingDirectory) cannot be entered: \(Errno(rawValue: errno))"
+      )
     }
     umask(0o022)
     try closeOthers(from: 3)
@@ -65,8 +66,8 @@ struct ChildWorkload {
         return ChildFailure(
           "\(name) cannot be executed: the interpreter that it names does not exist", exitCode: 127)
       }
-      let where_ = name.contains("/") ? "" : " in the instance's PATH"
-      return ChildFailure("\(name): command not found\(where_)", exitCode: 127)
+      let extent = name.contains("/") ? "" : " in the instance's PATH"
+      return ChildFailure("\(name): command not found\(extent)", exitCode: 127)
     case EACCES:
       var status = stat()
       let isDirectory = stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
