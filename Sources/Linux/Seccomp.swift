@@ -1,5 +1,5 @@
-/// A seccomp filter as the OCI runtime specification writes it: what is answered to each system call
-/// of a process and of its descendants.
+/// A seccomp filter as the OCI runtime specification writes it: what is answered to each system
+/// call of a process and of its descendants.
 ///
 /// A profile with an action, an operator, an architecture or a flag that is not named here does not
 /// decode. Thus `SCMP_ACT_NOTIFY` is refused: swrun has nobody to send the listener to.
@@ -61,8 +61,9 @@ public struct SeccompProfile: Hashable, Sendable, Codable {
 
   /// A condition on one argument.
   ///
-  /// All 64 bits are compared, also those that the kernel drops where its parameter is an `int`: a
-  /// rule that refuses a value of such a parameter has to mask them, and one that allows need not.
+  /// All 64 bits are compared, also those that the kernel drops where its parameter is an `int`. A
+  /// rule that refuses a value of such a parameter has to mask them off, and so has one that allows
+  /// all but a value (CVE-2019-10063).
   public struct Argument: Hashable, Sendable, Codable {
     /// 0 to 5.
     public var index: UInt32

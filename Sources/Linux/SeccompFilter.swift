@@ -16,22 +16,22 @@ extension SeccompProfile {
   ///   gets `ENOSYS`, as runc does: such a call is younger than the profile, and libc goes another
   ///   way where the kernel has no such call, but gives up where it is refused. On amd64 this is
   ///   the answer to x32 too, which has the numbers from 2^30, unless the profile names it.
-  /// - A call of an architecture that is not the machine's and not named kills the process.
+  /// - A call of an architecture that is neither the machine's nor named kills the process.
   ///
-  /// - Throws: `SeccompError` with the function of libseccomp, and the system call where it is about
-  ///   one: for an errno above 4094 or beside an action that has none, for two conditions on one
-  ///   argument, for an argument above 5 (`EINVAL`), for a profile that makes more than the 4096
-  ///   instructions that the kernel takes (`E2BIG`).
+  /// - Throws: `SeccompError` with the function of libseccomp, and the system call where it is
+  ///   about one: for an errno above 4094 or beside an action that has none, for two conditions on
+  ///   one argument, for an argument above 5 (`EINVAL`), for a profile that makes more than the
+  ///   4096 instructions that the kernel takes (`E2BIG`).
   public func compile() throws(SeccompError) -> [UInt8] {
     let fallback = try defaultAction.number(errno: defaultErrnoRet)
     let calls = try conditions(unless: fallback)
     var program: [UInt8] = []
-    for architecture in try machines() {
+    for machine in try machines() {
       let part =
-        youngerCalls(than: architecture)
-        + (try Self.compile(calls, default: fallback, for: architecture))
+        youngerCalls(than: machine)
+        + (try Self.compile(calls, default: fallback, for: machine))
       program += instruction(BPF_LD | BPF_W | BPF_ABS, 4)  // seccomp_data.arch
-      program += instruction(BPF_JMP | BPF_JEQ | BPF_K, architecture.token, ifTrue: 1)
+      program += instruction(BPF_JMP | BPF_JEQ | BPF_K, machine.token, ifTrue: 1)
       program += instruction(BPF_JMP | BPF_JA, UInt32(part.count / 8))
       program += part
     }
@@ -96,11 +96,13 @@ extension SeccompProfile {
     _ conditions: [Condition], default fallback: UInt32, for machine: Machine
   ) throws(SeccompError) -> [UInt8] {
     let context = try FilterContext(default: fallback)
+    try context.killForeign()
     try context.only(machine.token)
     if let x32 = machine.x32 { try context.add(x32) }
     // libseccomp 2.5.4 makes a program of no use from a tree of nothing.
     if !conditions.isEmpty { context.searchTree() }
-    // It keeps calls in a list by their numbers, and looks from the list's head where one belongs.
+    // It keeps calls in a list by their numbers and looks from the head where a new one belongs:
+    // the highest first saves that. Rules of one call keep their order.
     let order = conditions.indices.map { index in
       (seccomp_syscall_resolve_name_arch(machine.token, conditions[index].name), index)
     }
@@ -166,6 +168,13 @@ private struct FilterContext: ~Copyable {
 
   func add(_ token: UInt32) throws(SeccompError) {
     try check("seccomp_arch_add", "0x" + String(token, radix: 16), seccomp_arch_add(raw, token))
+  }
+
+  /// libseccomp would kill the thread alone, without which its process might hang.
+  func killForeign() throws(SeccompError) {
+    try check(
+      "seccomp_attr_set", "SCMP_FLTATR_ACT_BADARCH",
+      seccomp_attr_set(raw, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS))
   }
 
   /// A tree over the call's number in place of a list; libseccomp before 2.5 knows only the list,

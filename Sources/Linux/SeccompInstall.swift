@@ -11,8 +11,8 @@ import Glibc
 /// then it changes nothing). `SECCOMP_FILTER_FLAG_LOG` would let a workload fill the host's audit
 /// log by making calls that are refused.
 ///
-/// - Parameter program: what ``SeccompProfile/compile()`` gives: 1 to 4096 `struct sock_filter` of 8
-///   bytes.
+/// - Parameter program: what ``SeccompProfile/compile()`` gives: 1 to 4096 `struct sock_filter` of
+///   8 bytes.
 /// - Returns: 0, or the errno; `EINVAL` also for a program of another length.
 public func installSeccomp(_ program: UnsafeRawBufferPointer) -> CInt {
   guard let start = program.baseAddress, program.count % MemoryLayout<sock_filter>.stride == 0

@@ -101,7 +101,8 @@ public struct Spec: Hashable, Sendable, Codable {
     public var maskedPaths: [String]
     /// Paths that cannot be written inside.
     public var readonlyPaths: [String]
-    public var seccomp: SeccompProfile
+    /// `nil` in a bundle: the default filter, which is more than the specification asks for.
+    public var seccomp: SeccompProfile?
 
     public init(
       namespaces: [Namespace], maskedPaths: [String], readonlyPaths: [String],

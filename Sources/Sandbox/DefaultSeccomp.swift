@@ -4,8 +4,8 @@ public import Linux
 extension SeccompProfile {
   /// The filter that a workload has where nothing else is said: an allow-list that lets through no
   /// call that Docker's default profile refuses, and refuses three things besides: typing into a
-  /// terminal (`TIOCSTI`, `TIOCLINUX`), socket families hidden in the high bits of the argument, and
-  /// x32.
+  /// terminal (`TIOCSTI`, `TIOCLINUX`), socket families hidden in the high bits of the argument,
+  /// and x32.
   ///
   /// What is not here is refused with `EPERM`, and what is younger than this list with `ENOSYS`
   /// (``compile()``). Absent on purpose are the keyrings (`keyctl`), which no namespace divides;
@@ -13,9 +13,9 @@ extension SeccompProfile {
   /// win; and what is the host administrator's alone, as `kexec_load`, `swapon` and `nfsservctl`.
   ///
   /// One gap is Docker's too: a 32-bit program may reach `AF_VSOCK` and `AF_ALG` by `socketcall`,
-  /// whose arguments lie in memory, where no filter sees them, and so may a 64-bit program that calls
-  /// as one (`int 0x80`). To refuse it would end networking for most i386 programs, as Docker 29.4.2
-  /// found (moby/moby issue 52506).
+  /// whose arguments lie in memory, where no filter sees them, and so may a 64-bit program that
+  /// calls as one (`int 0x80`). To refuse it would end networking for most i386 programs, as Docker
+  /// 29.4.2 found (moby/moby issue 52506).
   ///
   /// Facts from: moby/profiles, seccomp/default_linux.go, June 2026.
   ///
@@ -67,8 +67,8 @@ extension SeccompProfile {
     return domains.map { Rule(["personality"], args: [Argument(index: 0, .equal, $0)]) }
   }
 
-  /// All requests but `TIOCSTI` and `TIOCLINUX`, which type into the terminal as if its user did. It
-  /// may be that of the shell that started swrun (CVE-2017-5226, CVE-2023-28100).
+  /// All requests but `TIOCSTI` and `TIOCLINUX`, which type into the terminal as if its user did.
+  /// It may be that of the shell that started swrun (CVE-2017-5226, CVE-2023-28100).
   private static var ioctlRules: [Rule] {
     Argument.low32Bits(of: 1, differFrom: [0x5412, 0x541c]).map { Rule(["ioctl"], args: [$0]) }
   }
@@ -87,13 +87,13 @@ extension SeccompProfile {
 }
 
 extension SeccompProfile.Argument {
-  /// Conditions of which one holds exactly where the low 32 bits of an argument are none of `values`.
-  /// For parameters that are an `int` to the kernel, of which it drops the high bits: a comparison of
-  /// all 64 could be passed by setting one of them (CVE-2019-10063).
+  /// Conditions of which one holds exactly where the low 32 bits of an argument are none of
+  /// `values`. For parameters that are an `int` to the kernel, of which it drops the high bits: a
+  /// comparison of all 64 could be passed by setting one of them (CVE-2019-10063).
   ///
-  /// libseccomp has no masked "not equal". So the numbers are halved by their highest bit, the halves
-  /// by the next, and so on; what has none of `values` in it is allowed as a whole. As with network
-  /// prefixes, this takes 32 conditions for one value and a few more for each further.
+  /// libseccomp has no masked "not equal". So the numbers are halved by their highest bit, the
+  /// halves by the next, and so on; what has none of `values` in it is allowed as a whole. As with
+  /// network prefixes, this takes 32 conditions for one value and a few more for each further.
   static func low32Bits(of index: UInt32, differFrom values: [UInt32]) -> [Self] {
     func cover(_ prefix: UInt32, length: UInt32) -> [Self] {
       let mask = length == 0 ? 0 : UInt32.max << (32 - length)

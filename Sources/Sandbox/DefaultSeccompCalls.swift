@@ -1,4 +1,5 @@
-/// The calls of the default filter, ``SeccompProfile/standard(capabilities:)``, by what they work on.
+/// The calls of the default filter, ``SeccompProfile/standard(capabilities:)``, by what they work
+/// on.
 ///
 /// Calls of 32-bit architectures have names here too: without them their programs would have no
 /// `stat64`. A name that the installed libseccomp is too old for is left out of the filter; the
@@ -23,26 +24,26 @@ enum SystemCalls {
     """
     chmod chown chown32 fchmod fchmodat fchmodat2 fchown fchown32 fchownat fgetxattr flistxattr
     fremovexattr fsetxattr fstat fstat64 fstatat64 fstatfs fstatfs64 futimesat getxattr getxattrat
-    lchown lchown32 lgetxattr listmount listxattr listxattrat llistxattr lremovexattr lsetxattr lstat
-    lstat64 newfstatat removexattr removexattrat setxattr setxattrat stat stat64 statfs statfs64
-    statmount statx utime utimensat utimensat_time64 utimes
+    lchown lchown32 lgetxattr listmount listxattr listxattrat llistxattr lremovexattr lsetxattr
+    lstat lstat64 newfstatat removexattr removexattrat setxattr setxattrat stat stat64 statfs
+    statfs64 statmount statx utime utimensat utimensat_time64 utimes
     """)
 
   /// Waiting for descriptors. `fanotify_mark` can do nothing without `fanotify_init`.
   static let events = words(
     """
-    _newselect epoll_create epoll_create1 epoll_ctl epoll_ctl_old epoll_pwait epoll_pwait2 epoll_wait
-    epoll_wait_old eventfd eventfd2 fanotify_mark inotify_add_watch inotify_init inotify_init1
-    inotify_rm_watch poll ppoll ppoll_time64 pselect6 pselect6_time64 select signalfd signalfd4
-    timerfd_create timerfd_gettime timerfd_gettime64 timerfd_settime timerfd_settime64
+    _newselect epoll_create epoll_create1 epoll_ctl epoll_ctl_old epoll_pwait epoll_pwait2
+    epoll_wait epoll_wait_old eventfd eventfd2 fanotify_mark inotify_add_watch inotify_init
+    inotify_init1 inotify_rm_watch poll ppoll ppoll_time64 pselect6 pselect6_time64 select signalfd
+    signalfd4 timerfd_create timerfd_gettime timerfd_gettime64 timerfd_settime timerfd_settime64
     """)
 
   /// Not the placement on NUMA nodes, which other workloads would feel (`CAP_SYS_NICE` below).
   static let memory = words(
     """
-    brk cachestat madvise map_shadow_stack membarrier memfd_secret mincore mlock mlock2 mlockall mmap
-    mmap2 mprotect mremap mseal msync munlock munlockall munmap pkey_alloc pkey_free pkey_mprotect
-    remap_file_pages
+    brk cachestat madvise map_shadow_stack membarrier memfd_secret mincore mlock mlock2 mlockall
+    mmap mmap2 mprotect mremap mseal msync munlock munlockall munmap pkey_alloc pkey_free
+    pkey_mprotect remap_file_pages
     """)
 
   /// To begin and end; `clone` has conditions of its own.
@@ -99,9 +100,9 @@ enum SystemCalls {
   static let time = words(
     """
     adjtimex alarm clock_adjtime clock_adjtime64 clock_getres clock_getres_time64 clock_gettime
-    clock_gettime64 clock_nanosleep clock_nanosleep_time64 getitimer gettimeofday nanosleep setitimer
-    time timer_create timer_delete timer_getoverrun timer_gettime timer_gettime64 timer_settime
-    timer_settime64 times
+    clock_gettime64 clock_nanosleep clock_nanosleep_time64 getitimer gettimeofday nanosleep
+    setitimer time timer_create timer_delete timer_getoverrun timer_gettime timer_gettime64
+    timer_settime timer_settime64 times
     """)
 
   /// By which a program confines itself further, and learns how it is confined and where it runs.
@@ -111,8 +112,8 @@ enum SystemCalls {
     seccomp sysinfo uname
     """)
 
-  /// On processes of the same user. Before Linux 4.8 a tracer could change a call behind the filter's
-  /// back; swrun needs a newer one anyway. `uretprobe` is what the kernel itself puts in.
+  /// On processes of the same user. Before Linux 4.8 a tracer could change a call behind the
+  /// filter's back; swrun needs a newer one anyway. `uretprobe` is what the kernel itself puts in.
   static let debugging = words("process_vm_readv process_vm_writev ptrace uretprobe")
 
   /// What only this kind of processor has: segment registers and caches that libc sets up.
@@ -139,9 +140,9 @@ enum SystemCalls {
       words(
         """
         bpf clone clone3 fanotify_init fsconfig fsmount fsopen fspick lookup_dcookie
-        lsm_get_self_attr lsm_list_modules lsm_set_self_attr mount mount_setattr move_mount open_tree
-        perf_event_open quotactl quotactl_fd setdomainname sethostname setns syslog umount umount2
-        unshare
+        lsm_get_self_attr lsm_list_modules lsm_set_self_attr mount mount_setattr move_mount
+        open_tree perf_event_open quotactl quotactl_fd setdomainname sethostname setns syslog umount
+        umount2 unshare
         """)
     ),
     ("CAP_SYS_BOOT", ["reboot"]),

@@ -21,6 +21,9 @@ public struct RunOptions: Sendable {
   /// Not `--no-init`
   public var usesInit = true
 
+  /// `--bundle`: the directory of an OCI bundle, which then says what is run and how.
+  public var bundle: String?
+
   public init(request: RunRequest) { self.request = request }
 }
 
@@ -39,9 +42,16 @@ public struct Runner {
 
   /// What would be done, without doing it.
   public func plan() throws -> (Spec, [InterfacePlan]) {
-    let spec = try Spec(hosting: options.request)
+    let spec = try spec()
     var planner = NetworkPlanner(host: try NetlinkSocket(), known: try knownSlaves())
     return (spec, try planner.plan(options.networks))
+  }
+
+  private func spec() throws -> Spec {
+    guard let bundle = options.bundle else { return try Spec(hosting: options.request) }
+    var spec = try Spec(bundle: bundle)
+    spec.linux.maskedPaths += options.request.hiddenPaths
+    return spec
   }
 
   private func knownSlaves() throws -> [Slave] {
@@ -72,8 +82,9 @@ public struct Runner {
 
   private func supervise(announceStart: () throws -> Void) throws -> Int32 {
     let id = options.request.id
-    let spec = try Spec(hosting: options.request)
-    let program = try SeccompCache(directory: store.seccompDirectory).program(spec.linux.seccomp)
+    let spec = try spec()
+    let program = try SeccompCache(directory: store.seccompDirectory).program(
+      spec.linux.seccomp ?? .standard(capabilities: Set(spec.process.capabilities.bounding)))
     let plan = try LaunchPlan(spec, usesInit: options.usesInit, seccomp: program)
     let signals = try Session.signalDescriptor()
 
@@ -134,9 +145,9 @@ public struct Runner {
     do {
       let lock = try FileLock.hold(store.lockPath(id))
       let state = InstanceState(
-        id: id, name: name, command: options.request.command, status: .creating, created: .now,
+        id: id, name: name, command: spec.process.args, status: .creating, created: .now,
         monitor: monitor, bootId: try bootIdentity(), detached: options.detached,
-        terminal: options.request.terminal, removed: options.removed,
+        terminal: spec.process.terminal, removed: options.removed,
         networks: plans.map(InstanceState.NetworkRecord.init), hostNamespace: .init(host))
       try store.write(spec, of: id)
       try store.write(state)

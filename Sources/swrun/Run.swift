@@ -91,6 +91,11 @@ struct Run: ParsableCommand {
       valueName: "source:destination[:ro]"))
   var volumes: [String] = []
 
+  @Option(
+    name: .customLong("bundle"),
+    help: ArgumentHelp("Run an OCI bundle in place of a command.", valueName: "dir"))
+  var bundle: String?
+
   @Flag(name: .customLong("no-init"), help: "Make the command PID 1 itself.")
   var noInit = false
 
@@ -108,14 +113,13 @@ struct Run: ParsableCommand {
 
   private static let optionNames = [
     "--net", "--ip", "--gateway", "--name", "--detach", "--rm", "--interactive", "--tty", "--env",
-    "--workdir", "--user", "--volume", "--no-init", "--explain", "--root", "--state-dir", "--help",
+    "--workdir", "--user", "--volume", "--bundle", "--no-init", "--explain", "--root",
+    "--state-dir", "--help",
     "--version",
   ]
 
   mutating func run() throws {
-    var request = RunRequest(
-      id: InstanceName.randomID(),
-      command: try CommandLineRest.command(command, options: Self.optionNames))
+    var request = RunRequest(id: InstanceName.randomID(), command: try requestedCommand())
     request.environment = environment
     request.workingDirectory = workingDirectory
     request.user = user
@@ -126,6 +130,7 @@ struct Run: ParsableCommand {
     options.name = name
     options.detached = detached
     options.removed = removed
+    options.bundle = bundle
     options.interactive = interactive
     options.usesInit = !noInit
     let runner = Runner(try state.store(swept: false), options)
@@ -136,6 +141,21 @@ struct Run: ParsableCommand {
     }
     try Executable.seal()
     throw ExitCode(try runner.run())
+  }
+
+  /// Empty with `--bundle`, which says itself what is run.
+  private func requestedCommand() throws -> [String] {
+    guard bundle != nil else {
+      return try CommandLineRest.command(command, options: Self.optionNames)
+    }
+    let decided =
+      !command.isEmpty || terminal || !environment.isEmpty || workingDirectory != nil
+      || user != nil || !volumes.isEmpty
+    if decided {
+      throw ValidationError(
+        "--bundle decides about the command, -t, -e, -w, -u and -v; change its config.json")
+    }
+    return []
   }
 
   /// `--ip` and `--gateway` belong to the one network that takes them.

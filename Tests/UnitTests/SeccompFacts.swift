@@ -1,5 +1,5 @@
-/// What Docker's default profile lets through on amd64 and arm64, to be compared with. Only the names
-/// are facts to be had; where it has conditions on arguments, all zero fulfils them.
+/// What Docker's default profile lets through on amd64 and arm64, to be compared with. Only the
+/// names are facts to be had; where it has conditions on arguments, all zero fulfils them.
 ///
 /// Source: moby/profiles, seccomp/default.json, commit cd3bed8 of June 2026.
 enum DockerProfile {

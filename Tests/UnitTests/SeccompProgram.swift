@@ -77,7 +77,8 @@ struct SeccompProgram {
       ? .invalid("no \(name)") : answer(number, arguments, architecture: architecture)
   }
 
-  /// `struct seccomp_data` in words of 32 bits, in the machine's byte order (all are little-endian).
+  /// `struct seccomp_data` in words of 32 bits, in the machine's byte order (all are
+  /// little-endian).
   private func words(_ number: Int32, _ architecture: UInt32, _ arguments: [UInt64]) -> [UInt32] {
     var words = [UInt32(bitPattern: number), architecture, 0, 0]
     for index in 0..<6 {
