@@ -52,7 +52,7 @@ struct Exec: ParsableCommand {
   ]
 
   mutating func run() throws {
-    let words = try CommandLineRest.command(words, options: Self.optionNames)
+    let words = try CommandLineRest.command(words, of: Exec.self, options: Self.optionNames)
     let command = words[1...].first == "--" ? Array(words.dropFirst(2)) : Array(words.dropFirst())
     guard !command.isEmpty else {
       throw ValidationError("no command is given; write swrun exec \(words[0]) COMMAND")

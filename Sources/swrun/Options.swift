@@ -46,7 +46,13 @@ enum ListFormat: String, ExpressibleByArgument, CaseIterable {
 /// The command of `run` and `exec`: all that follows the first word that is no option.
 enum CommandLineRest {
   /// Takes the separating `--` away, and refuses what looks like an option of ours.
-  static func command(_ words: [String], options: [String]) throws -> [String] {
+  ///
+  /// The parser hands over everything from the first word that it does not know, `--help` too.
+  static func command(
+    _ words: [String], of verb: any ParsableCommand.Type, options: [String]
+  ) throws -> [String] {
+    if words.first == "--help" || words.first == "-h" { throw CleanExit.helpRequest(verb) }
+    if words.first == "--version" { throw CleanExit.message(Swrun.version) }
     guard let first = words.first else {
       throw ValidationError("no command is given; swrun --help shows how")
     }

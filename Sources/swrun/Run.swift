@@ -146,7 +146,7 @@ struct Run: ParsableCommand {
   /// Empty with `--bundle`, which says itself what is run.
   private func requestedCommand() throws -> [String] {
     guard bundle != nil else {
-      return try CommandLineRest.command(command, options: Self.optionNames)
+      return try CommandLineRest.command(command, of: Run.self, options: Self.optionNames)
     }
     let decided =
       !command.isEmpty || terminal || !environment.isEmpty || workingDirectory != nil
