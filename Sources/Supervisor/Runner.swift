@@ -59,8 +59,9 @@ public struct Runner {
     return store.states().filter { store.isAlive($0.id) }.flatMap { $0.slaves(on: host) }
   }
 
-  /// - Parameter ready: called in the monitor once the workload runs, with its id.
-  /// - Returns: the workload's exit code.
+  /// Runs the instance to its end; with `-d` returns once the workload runs, after the id was printed.
+  ///
+  /// - Returns: the workload's exit code, or 0 for one in the background.
   public func run() throws -> Int32 {
     try Privilege.check()
     try store.prepare()

@@ -6,7 +6,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 top=$PWD
 store=$top/.build/guest
-timeout=${GUEST_TIMEOUT:-900}
+timeout=${GUEST_TIMEOUT:-1500}
 
 if [ ! -e "$store/complete" ]; then
   rm -rf "$store"
@@ -42,6 +42,11 @@ trap 'rm -rf "$work"' EXIT
 {
   echo '#!/bin/sh'
   echo "export PATH='$PATH' SWRUN='${SWRUN:-}' HOME=/root SWRUN_GUEST=1"
+  # A program is read through 9p again with each execution, so the one under test goes into memory.
+  echo 'if [ -n "$SWRUN" ]; then'
+  echo '  mkdir /run/swrun-bin; mount -t tmpfs tmpfs /run/swrun-bin; cp "$SWRUN" /run/swrun-bin/swrun'
+  echo '  mount -o remount,ro /run/swrun-bin; export SWRUN=/run/swrun-bin/swrun'
+  echo 'fi'
   echo "cd '$top'"
   printf 'set --'
   for word; do printf " '%s'" "$(printf %s "$word" | sed "s/'/'\\\\''/g")"; done
