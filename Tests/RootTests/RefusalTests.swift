@@ -60,6 +60,26 @@ struct RefusalTests {
     }
   }
 
+  /// Whether this kernel can make an ipvlan slave at all.
+  private static func kernelHasIpvlan() -> Bool {
+    let probe =
+      "unshare -n sh -c 'ip link add d0 type dummy && ip link add link d0 name i0 type ipvlan'"
+    return (try? command(["sh", "-c", probe]).code) == 0
+  }
+
+  @Test(
+    "a kernel without ipvlan is named, and what to do",
+    .enabled(if: !kernelHasIpvlan(), "this kernel has ipvlan"))
+  func driver() throws {
+    try World.with { world in
+      let result = try world.swrun("--net", "ipvlan:eth0", "--ip", "10.20.20.2", "--", "true")
+      #expect(result.code == 125)
+      #expect(result.errors.contains("this kernel has no ipvlan driver"), "\(result)")
+      #expect(result.errors.contains("modprobe ipvlan"))
+      #expect(try world.leftovers() == [])
+    }
+  }
+
   @Test("a parent in a bridge is refused, with the bridge's name")
   func bridged() throws {
     try World.with { world in

@@ -71,6 +71,22 @@ struct RunTests {
     }
   }
 
+  @Test("-it hands keys to the terminal inside, and the exit code out")
+  func interactive() throws {
+    try World.with { world in
+      // script(1) gives swrun itself a terminal.
+      let result = try command(
+        [
+          "script", "-qec", "ip netns exec \(world.hostName) \(World.binary) --rm -it -- sh",
+          "/dev/null",
+        ], environment: world.environment, input: "echo sum $((40+2))\nexit 5\n")
+      #expect(result.code == 5, "\(result)")
+      #expect(result.output.contains("sum 42"))
+      let refused = try world.swrun("--rm", "-it", "--", "true")
+      #expect(refused.code == 125 && refused.errors.contains("not a terminal"))
+    }
+  }
+
   @Test("variables, directory, user and volumes are the ones asked for")
   func options() throws {
     try World.with { world in
