@@ -1,70 +1,132 @@
-#!/bin/sh
-# guest.sh COMMAND...: runs a command on a stock Debian kernel that has ipvlan, in QEMU over the same
-# file system, and passes on its output and exit status. The kernel is unpacked once into
-# .build/guest. GUEST_TIMEOUT is in seconds.
+#!/bin/bash
+# Usage: guest.sh [COMMAND [ARG...]]
+#
+# Boots a stock Debian kernel, which has ipvlan, over this very file system and runs COMMAND there as root in the
+# repository. Output is passed on live, the exit status too; 124 is a guest that was killed after GUEST_TIMEOUT
+# seconds (default 1500), 125 one that died. Without COMMAND it only fetches what is needed.
+#
+# In the guest / is read-only with writable layers (lost at the end) on /etc /home /opt /srv /usr /var /tmp; /run and
+# /dev/shm are fresh; .build/out is shared, for results. There is no network but `lo`.
 set -eu
-cd "$(dirname "$0")/../.."
-top=$PWD
-store=$top/.build/guest
-timeout=${GUEST_TIMEOUT:-1500}
 
-if [ ! -e "$store/complete" ]; then
-  rm -rf "$store"
-  mkdir -p "$store/root"
-  apt-get update -qq
-  # The newest 6.12 of Debian 12's backports; the cloud flavour has no 9p.
-  package=$(apt-cache pkgnames linux-image-6.12 | grep -E '^linux-image-6\.12\.[0-9]+\+deb12-amd64$' |
-    sort -V | tail -n 1)
+vng_version=1.42
+series=6.12 # has ipvlan as a module, and is in Debian 12's security archive
+
+repository=$(cd "$(dirname "$0")/../.." && pwd)
+cache=$repository/.build/guest
+timeout=${GUEST_TIMEOUT:-1500}
+mkdir -p "$cache" "$repository/.build/out"
+
+say() { echo "guest.sh: $*" >&2; }
+
+# pip --target needs no venv package and leaves the system's Python alone.
+fetch_vng() {
+  rm -rf "$cache/vng"
+  python3 -m pip install --quiet --root-user-action=ignore --target "$cache/vng" "virtme-ng==$vng_version"
+}
+
+newest_kernel() {
+  apt-cache search --names-only "^linux-image-${series/./\\.}\.[0-9]+\+deb[0-9]+-amd64\$" |
+    cut -d ' ' -f 1 | sort -V | tail -n 1
+}
+
+fetch_kernel() {
+  local package
+  rm -rf "$cache/linux" "$cache"/linux-image-*.deb
+  package=$(newest_kernel)
+  if [ -z "$package" ]; then # the lists may be missing
+    apt-get update -qq || true
+    package=$(newest_kernel)
+  fi
   if [ -z "$package" ]; then
-    echo "guest: no linux-image-6.12.*+deb12-amd64 is to be had; is bookworm-backports in the sources?" >&2
+    say "apt offers no linux-image-$series.*-amd64 (Debian 12 has it in bookworm-security)"
     exit 1
   fi
-  (cd "$store" && apt-get download -qq "$package")
-  dpkg -x "$store"/linux-image-*.deb "$store/root"
-  rm "$store"/linux-image-*.deb
-  depmod -b "$store/root" "$(ls "$store/root/lib/modules")"
-  touch "$store/complete"
-fi
-if [ ! -x "$store/venv/bin/vng" ]; then
-  vng=$(command -v vng || true)
-  if [ -z "$vng" ]; then
-    python3 -m venv "$store/venv" 2>/dev/null && "$store/venv/bin/pip" install -q virtme-ng ||
-      pip install -q --break-system-packages virtme-ng
-  fi
-fi
-vng=$store/venv/bin/vng
-[ -x "$vng" ] || vng=$(command -v vng)
+  say "fetching $package"
+  # APT's own user may not write here, and says so for every file.
+  (
+    cd "$cache"
+    download() { apt-get download -qq -o APT::Sandbox::User=root "$package"; }
+    download || { apt-get update -qq && download; } # the lists may be old
+  )
+  dpkg -x "$cache"/linux-image-*.deb "$cache/linux"
+  depmod -b "$cache/linux" "$(ls "$cache/linux/lib/modules")"
+  rm "$cache"/linux-image-*.deb
+}
 
-work=$(mktemp -d "$top/.build/guest-run.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-# The root is read-only in there, and the guest's exit status does not survive vng: both go through a
-# shared directory.
+# A stamp is written last and says what was asked for: a half-made or outdated cache is made again.
+once() { # WHAT WANTED
+  [ "$(cat "$cache/$1.stamp" 2>/dev/null)" != "$2" ] || return 0
+  rm -f "$cache/$1.stamp"
+  "fetch_$1"
+  echo "$2" >"$cache/$1.stamp"
+}
+
+export PATH=$PATH:/usr/sbin:/sbin
+exec 9>"$cache/lock"
+flock 9
+once vng "$vng_version"
+once kernel "$series"
+exec 9>&-
+[ $# -gt 0 ] || exit 0
+
+run=$(mktemp -d "$repository/.build/out/run.XXXXXX")
+vng=
+cleanup() {
+  [ -z "$vng" ] || kill "$vng" 2>/dev/null || true
+  rm -rf "$run"
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# A file, since that is the easiest quoting that survives vng; the status comes back in one too, so that a guest that
+# died is never taken for a command that ended.
 {
-  echo '#!/bin/sh'
-  echo "export PATH='$PATH' SWRUN='${SWRUN:-}' HOME=/root SWRUN_GUEST=1"
+  echo '#!/bin/bash'
+  printf 'export PATH=%q SWRUN=%q CI=%q HOME=/root SWRUN_GUEST=1\n' "$PATH" "${SWRUN:-$repository/.build/swrun}" "${CI:-}"
   # A program is read through 9p again with each execution, so the one under test goes into memory.
-  echo 'if [ -n "$SWRUN" ]; then'
-  echo '  mkdir /run/swrun-bin; mount -t tmpfs tmpfs /run/swrun-bin; cp "$SWRUN" /run/swrun-bin/swrun'
-  echo '  mount -o remount,ro /run/swrun-bin; export SWRUN=/run/swrun-bin/swrun'
-  echo 'fi'
-  echo "cd '$top'"
-  printf 'set --'
-  for word; do printf " '%s'" "$(printf %s "$word" | sed "s/'/'\\\\''/g")"; done
-  echo
-  echo '"$@"'
-  echo "echo \$? > '$work/status'"
-} > "$work/script"
-set +e
-timeout --foreground -k 10 "$timeout" "$vng" --disable-kvm --run "$store"/root/boot/vmlinuz-* \
-  --memory 4G --cpus 2 --rwdir="$work" --exec "sh '$work/script'" </dev/null
-outer=$?
-set -e
-if [ ! -s "$work/status" ]; then
-  if [ "$outer" = 124 ] || [ "$outer" = 137 ]; then
-    echo "guest: not finished after $timeout seconds" >&2
-  else
-    echo "guest: ended without a result (vng: $outer)" >&2
-  fi
-  exit 1
+  cat <<'END'
+if [ -x "$SWRUN" ]; then
+  mkdir /run/swrun-bin; mount -t tmpfs tmpfs /run/swrun-bin; cp "$SWRUN" /run/swrun-bin/swrun
+  mount -o remount,ro /run/swrun-bin; export SWRUN=/run/swrun-bin/swrun
 fi
-exit "$(cat "$work/status")"
+END
+  printf 'cd %q\n' "$repository"
+  printf '%q ' "$@"
+  printf '</dev/null\necho $? >%q\n' "$run/status"
+} >"$run/command"
+
+# /dev/kvm may exist and yet not run a guest (nested, or filtered by the hypervisor).
+accel=
+(
+  echo quit | timeout 10 qemu-system-x86_64 -accel kvm -cpu host -display none -nodefaults -monitor stdio
+  exit $?
+) >/dev/null 2>&1 || accel=--disable-kvm
+
+# QEMU opens /proc/self/fd/1 anew, which would overwrite a file from its start: give it pipes.
+mkfifo "$run/stdout" "$run/stderr"
+cat "$run/stdout" &
+copy1=$!
+cat "$run/stderr" >&2 &
+copy2=$!
+
+# 9p even where virtiofsd exists, so that every machine tests the same.
+PYTHONPATH=$cache/vng PATH=$cache/vng/bin:$PATH timeout -k 10 "$timeout" \
+  vng --run "$cache"/linux/boot/vmlinuz-* $accel --force-9p --memory 4G --cpus 2 --append mitigations=off \
+  --rwdir "$repository/.build/out" --exec "bash $run/command" </dev/null >"$run/stdout" 2>"$run/stderr" &
+vng=$!
+SECONDS=0
+ended=0
+wait "$vng" 2>/dev/null || ended=$?
+vng=
+wait "$copy1" "$copy2" || true
+
+status=$(cat "$run/status" 2>/dev/null || true)
+if [ -n "$status" ]; then exit "$status"; fi
+if [ "$SECONDS" -ge "$timeout" ]; then
+  say "no end after $timeout s; killed"
+  exit 124
+fi
+say "the guest died before the command ended (vng: $ended)"
+exit 125
