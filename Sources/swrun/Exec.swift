@@ -1,5 +1,4 @@
 import ArgumentParser
-import Sandbox
 import Supervisor
 
 struct Exec: ParsableCommand {
@@ -59,7 +58,6 @@ struct Exec: ParsableCommand {
     }
     let store = try state.store()
     let instance = try store.resolve(words[0])
-    try Executable.seal()
     var executor = Executor(store)
     executor.command = command
     executor.environment = environment

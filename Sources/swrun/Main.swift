@@ -37,6 +37,8 @@ struct Swrun: ParsableCommand {
     // descriptors through /proc (CVE-2019-5736): PR_SET_DUMPABLE, prctl(2).
     Executable.protect()
     do {
+      // Before anything is parsed: what is done now is done again by the executable that follows.
+      if launches(CommandLine.arguments.dropFirst().first) { try Executable.seal() }
       var command = try parseAsRoot()
       try command.run()
     } catch let code as ExitCode {
@@ -48,6 +50,16 @@ struct Swrun: ParsableCommand {
     } catch {
       fail("\(error)", 125)
     }
+  }
+
+  /// Whether this may start a process inside: `exec`, and `run` with its name or without.
+  private static func launches(_ first: String?) -> Bool {
+    guard let first else { return false }
+    let others = [
+      "ps", "logs", "stop", "kill", "rm", "inspect", "wait", "help", "-h", "--help", "--version",
+      "--generate-completion-script",
+    ]
+    return !others.contains(first)
   }
 
   /// `--help` and `--version` are no failures; a wrong option is one of swrun's own, 125 as with

@@ -139,7 +139,6 @@ struct Run: ParsableCommand {
       for line in Explanation.lines(spec, interfaces, usesInit: !noInit) { print(line) }
       return
     }
-    try Executable.seal()
     throw ExitCode(try runner.run())
   }
 
