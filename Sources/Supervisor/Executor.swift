@@ -36,8 +36,7 @@ public struct Executor {
     let adapted = try spec.process.adapted(
       command: command, environment: environment, workingDirectory: workingDirectory, user: user,
       terminal: terminal, root: spec.root.path)
-    let program = try SeccompCache(directory: store.seccompDirectory).program(
-      spec.linux.seccomp ?? .standard(capabilities: Set(spec.process.capabilities.bounding)))
+    let program = try SeccompCache(directory: store.seccompDirectory).program(spec)
     let workload = try LaunchPlan.Workload(adapted, seccomp: program)
     let signals = try Session.signalDescriptor()
     let null = try Descriptor.null()

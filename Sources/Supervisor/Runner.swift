@@ -84,8 +84,7 @@ public struct Runner {
   private func supervise(announceStart: () throws -> Void) throws -> Int32 {
     let id = options.request.id
     let spec = try spec()
-    let program = try SeccompCache(directory: store.seccompDirectory).program(
-      spec.linux.seccomp ?? .standard(capabilities: Set(spec.process.capabilities.bounding)))
+    let program = try SeccompCache(directory: store.seccompDirectory).program(spec)
     let plan = try LaunchPlan(spec, usesInit: options.usesInit, seccomp: program)
     let signals = try Session.signalDescriptor()
 
