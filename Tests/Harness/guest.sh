@@ -3,7 +3,7 @@
 #
 # Boots a stock Debian kernel, which has ipvlan, over this very file system and runs COMMAND there as root in the
 # repository. Output is passed on live, the exit status too; 124 is a guest that was killed after GUEST_TIMEOUT
-# seconds (default 1500), 125 one that died. Without COMMAND it only fetches what is needed.
+# seconds (default 1500), 125 one that died. Without COMMAND it only fetches what is needed. GUEST_KVM=1 uses /dev/kvm.
 #
 # In the guest / is read-only with writable layers (lost at the end) on /etc /home /opt /srv /usr /var /tmp; /run and
 # /dev/shm are fresh; .build/out is shared, for results. There is no network but `lo`.
@@ -92,35 +92,42 @@ if [ -x "$SWRUN" ]; then
   mount -o remount,ro /run/swrun-bin; export SWRUN=/run/swrun-bin/swrun
 fi
 END
+  printf ': >%q\n' "$run/began"
   printf 'cd %q\n' "$repository"
   printf '%q ' "$@"
   printf '</dev/null\necho $? >%q\n' "$run/status"
 } >"$run/command"
 
-# /dev/kvm may exist and yet not run a guest (nested, or filtered by the hypervisor).
-accel=
-(
-  echo quit | timeout 10 qemu-system-x86_64 -accel kvm -cpu host -display none -nodefaults -monitor stdio
-  exit $?
-) >/dev/null 2>&1 || accel=--disable-kvm
+boot() { # OPTION...
+  # QEMU opens /proc/self/fd/1 anew, which would overwrite a file from its start: give it pipes.
+  rm -f "$run/stdout" "$run/stderr"
+  mkfifo "$run/stdout" "$run/stderr"
+  cat "$run/stdout" &
+  local copy1=$!
+  cat "$run/stderr" >&2 &
+  local copy2=$!
+  # 9p even where virtiofsd exists, so that every machine tests the same.
+  PYTHONPATH=$cache/vng PATH=$cache/vng/bin:$PATH timeout -k 10 "$timeout" \
+    vng --run "$cache"/linux/boot/vmlinuz-* "$@" --force-9p --memory 4G --cpus 2 --append mitigations=off \
+    --rwdir "$repository/.build/out" --exec "bash $run/command" </dev/null >"$run/stdout" 2>"$run/stderr" &
+  vng=$!
+  SECONDS=0
+  ended=0
+  wait "$vng" 2>/dev/null || ended=$?
+  vng=
+  wait "$copy1" "$copy2" || true
+}
 
-# QEMU opens /proc/self/fd/1 anew, which would overwrite a file from its start: give it pipes.
-mkfifo "$run/stdout" "$run/stderr"
-cat "$run/stdout" &
-copy1=$!
-cat "$run/stderr" >&2 &
-copy2=$!
-
-# 9p even where virtiofsd exists, so that every machine tests the same.
-PYTHONPATH=$cache/vng PATH=$cache/vng/bin:$PATH timeout -k 10 "$timeout" \
-  vng --run "$cache"/linux/boot/vmlinuz-* $accel --force-9p --memory 4G --cpus 2 --append mitigations=off \
-  --rwdir "$repository/.build/out" --exec "bash $run/command" </dev/null >"$run/stdout" 2>"$run/stderr" &
-vng=$!
-SECONDS=0
-ended=0
-wait "$vng" 2>/dev/null || ended=$?
-vng=
-wait "$copy1" "$copy2" || true
+# Whether KVM truly runs a guest shows only in running one: /dev/kvm may be there and yet fault (nested, or filtered by
+# the hypervisor). Emulation runs everywhere and alike, so KVM is for who asks for it.
+accel=--disable-kvm
+[ -z "${GUEST_KVM:-}" ] || accel=
+boot $accel
+# A guest that died before the command began is no fault of the command's: once more, showing the console.
+if [ ! -e "$run/began" ] && [ "$SECONDS" -lt "$timeout" ]; then
+  say "the guest died before the command began (vng: $ended); once more, with its console"
+  boot --disable-kvm --verbose
+fi
 
 status=$(cat "$run/status" 2>/dev/null || true)
 if [ -n "$status" ]; then exit "$status"; fi
