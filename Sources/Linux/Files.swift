@@ -72,6 +72,14 @@ public func writeAtomically(
   }
 }
 
+/// Where a symbolic link leads, readlink(2).
+public func readLink(_ path: String) throws(SystemError) -> String {
+  var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+  let length = readlink(path, &buffer, buffer.count)
+  try check("readlink", path, length)
+  return String(decoding: buffer.prefix(length).map(UInt8.init(bitPattern:)), as: UTF8.self)
+}
+
 /// The names in a directory, without `.` and `..`, sorted; empty where there is no directory.
 public func directoryEntries(_ path: String) -> [String] {
   guard let stream = opendir(path) else { return [] }

@@ -23,6 +23,14 @@ public struct IPAddress: Hashable, Sendable {
     }
   }
 
+  /// From a number, the most significant byte first; its low 32 bits for IPv4.
+  public init(value: UInt128, isIPv4: Bool) {
+    bytes = (0..<(isIPv4 ? 4 : 16)).reversed().map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) }
+  }
+
+  /// The address as a number, by which addresses of one family are in order.
+  public var value: UInt128 { bytes.reduce(0) { $0 << 8 | UInt128($1) } }
+
   public var isIPv4: Bool { bytes.count == 4 }
 
   /// `AF_INET` or `AF_INET6`.
@@ -84,6 +92,15 @@ public struct InterfaceAddress: Hashable, Sendable {
   public let address: IPAddress
   /// Bits, 0 to 32 or 0 to 128.
   public let prefix: Int
+
+  /// From `A/P` as ip-address(8) writes it; `nil` where that is not what it is.
+  public init?(_ text: String) {
+    let pair = text.split(separator: "/", omittingEmptySubsequences: false)
+    guard pair.count == 2, let address = IPAddress(String(pair[0])), pair[1].allSatisfy(\.isNumber),
+      let prefix = Int(pair[1])
+    else { return nil }
+    self.init(address, prefix: prefix)
+  }
 
   /// `nil` for a prefix that does not fit the family.
   public init?(_ address: IPAddress, prefix: Int) {

@@ -18,10 +18,10 @@ protocol LinkDriver {
 }
 
 extension NetworkSpec {
-  /// `nil` for `none`, which has no interface.
+  /// `nil` for `none`, which has no interface, and for a network that has not been looked up.
   var driver: (any LinkDriver)? {
     switch kind {
-    case .none: nil
+    case .none, .named: nil
     case .ipvlan(let ipvlan): ipvlan
     case .macvlan(let macvlan): macvlan
     }

@@ -26,6 +26,9 @@ public struct NetworkPlanner: ~Copyable {
     }
     var plans: [InterfacePlan] = []
     for spec in specs {
+      if case .named(let name) = spec.kind {
+        preconditionFailure("the network \(name) was not looked up")
+      }
       guard let driver = spec.driver else { continue }
       try plans.append(plan(spec, driver, before: plans))
     }
@@ -37,14 +40,15 @@ public struct NetworkPlanner: ~Copyable {
   ) throws -> InterfacePlan {
     let parent = try fitParent(spec, driver)
     let name = try freeName(spec, before)
-    let addresses = try self.addresses(spec, on: parent)
+    let others = self.others(on: parent, before)
+    let addresses = try self.addresses(spec, on: parent, others)
     for address in addresses {
       if let twin = before.first(where: { $0.addresses.contains { $0.address == address.address } })
       {
         throw NetworkError("the address \(address.address) is asked for twice, on \(twin.name) too")
       }
     }
-    try checkOthers(spec, driver, parent, addresses, before)
+    try checkOthers(others, driver, parent, addresses)
     var routes: [InterfacePlan.DefaultRoute] = []
     for ipv4 in [true, false] {
       guard let route = try route(spec, driver, ipv4: ipv4, addresses, parent) else { continue }
@@ -106,8 +110,9 @@ public struct NetworkPlanner: ~Copyable {
   }
 
   private mutating func addresses(
-    _ spec: NetworkSpec, on parent: Link
+    _ spec: NetworkSpec, on parent: Link, _ others: [Slave]
   ) throws -> [InterfaceAddress] {
+    if spec.network != nil { return try pooledAddresses(spec, others) }
     if spec.addresses.isEmpty, !spec.withoutAddress {
       throw NetworkError(
         "--net \(spec.summary) needs an address: add --ip, for example --ip 10.20.20.2/24, or ip=none for an interface without one"
@@ -126,14 +131,92 @@ public struct NetworkPlanner: ~Copyable {
         throw NetworkError("\(wanted.address): the prefix \(prefix) is out of range")
       }
       try Self.check(address)
-      if let twin = own.first(where: { $0.address.address == wanted.address }) {
-        let interface = try host.link(index: twin.interface)?.name ?? "#\(twin.interface)"
-        throw NetworkError(
-          "\(wanted.address) is the host's own address (on \(interface)); an instance with it would take the host's traffic. Use another address"
-        )
-      }
+      try refuseOwn(wanted.address)
       return address
     }
+  }
+
+  /// The addresses of an interface on a defined network: those asked for, and the lowest that is free
+  /// of each family that none was asked of.
+  private mutating func pooledAddresses(
+    _ spec: NetworkSpec, _ others: [Slave]
+  ) throws -> [InterfaceAddress] {
+    let name = spec.network ?? ""
+    if spec.withoutAddress {
+      guard spec.addresses.isEmpty else {
+        throw NetworkError("--net \(name): ip=none and an address exclude each other")
+      }
+      return []
+    }
+    let own = Set(try ownAddresses().map(\.address.address))
+    var found: [InterfaceAddress] = []
+    for wanted in spec.addresses {
+      guard let pool = spec.pools.first(where: { $0.subnet.contains(wanted.address) }) else {
+        let family = wanted.address.isIPv4 ? "IPv4" : "IPv6"
+        let fitting = spec.pools.filter { $0.subnet.address.isIPv4 == wanted.address.isIPv4 }
+        throw NetworkError(
+          fitting.isEmpty
+            ? "the network \(name) has no \(family) subnet, and \(wanted.address) is an \(family) address"
+            : "\(wanted.address) is outside the network \(name), which is \(list(fitting.map { "\($0.subnet)" }))"
+        )
+      }
+      guard wanted.prefix == nil || wanted.prefix == pool.subnet.prefix else {
+        throw NetworkError(
+          "the prefix of \(wanted.address) is that of the network \(name), \(pool.subnet.prefix); leave it out"
+        )
+      }
+      guard let address = InterfaceAddress(wanted.address, prefix: pool.subnet.prefix) else {
+        throw NetworkError("\(wanted.address): the prefix \(pool.subnet.prefix) is out of range")
+      }
+      try Self.check(address)
+      try refuseOwn(wanted.address)
+      if wanted.address == pool.reservedGateway {
+        throw NetworkError(
+          "\(wanted.address) is the gateway of the network \(name). Use another address, or leave --ip out"
+        )
+      }
+      if let entry = pool.auxiliary.first(where: { $0.value == wanted.address }) {
+        throw NetworkError(
+          "\(wanted.address) is kept for \(entry.key) in the network \(name). Use another address, or leave --ip out"
+        )
+      }
+      let holder = others.first { $0.addresses.contains(wanted.address) }
+      if pool.leased.contains(wanted.address), holder == nil {
+        throw NetworkError(
+          "\(wanted.address) of the network \(name) is leased to another instance. Use another address, or leave --ip out"
+        )
+      }
+      found.append(address)
+    }
+    let avoided = own.union(others.flatMap(\.addresses)).union(found.map(\.address))
+    for ipv4 in [true, false] {
+      let pools = spec.pools.filter { $0.subnet.address.isIPv4 == ipv4 }
+      guard !pools.isEmpty, !found.contains(where: { $0.address.isIPv4 == ipv4 }) else { continue }
+      guard
+        let address = pools.lazy.compactMap({ pool in
+          pool.lowestFree(avoiding: avoided).flatMap {
+            InterfaceAddress($0, prefix: pool.subnet.prefix)
+          }
+        }).first
+      else {
+        let full = list(pools.map { "\($0.range ?? $0.subnet)" })
+        throw NetworkError(
+          "the network \(name) is full: no address of \(full) is free. Stop an instance of it (swrun ps --filter network=\(name)), or make a wider network"
+        )
+      }
+      found.append(address)
+    }
+    return found
+  }
+
+  private mutating func refuseOwn(_ address: IPAddress) throws {
+    guard let twin = try ownAddresses().first(where: { $0.address.address == address }) else {
+      return
+    }
+    let interface = try host.link(index: twin.interface)?.name ?? "#\(twin.interface)"
+    throw NetworkError(
+      "\(address) is the host's own address (on \(interface)); an instance with it would take the host's traffic. Use another address"
+    )
   }
 
   private mutating func ownAddresses() throws -> [AssignedAddress] {
@@ -170,16 +253,20 @@ public struct NetworkPlanner: ~Copyable {
     }
   }
 
+  /// The slaves that swrun knows of on a parent: other instances', and this one's own.
+  private func others(on parent: Link, _ before: [InterfacePlan]) -> [Slave] {
+    known.filter { $0.parent == parent.index }
+      + before.filter { $0.parent.index == parent.index }.map {
+        Slave(
+          owner: "\($0.name) of this instance", spec: $0.spec, parent: parent.index,
+          addresses: $0.addresses.map(\.address), namespace: nil)
+      }
+  }
+
   private mutating func checkOthers(
-    _ spec: NetworkSpec, _ driver: any LinkDriver, _ parent: Link,
-    _ addresses: [InterfaceAddress], _ before: [InterfacePlan]
+    _ known: [Slave], _ driver: any LinkDriver, _ parent: Link, _ addresses: [InterfaceAddress]
   ) throws {
-    var others = known.filter { $0.parent == parent.index }
-    others += before.filter { $0.parent.index == parent.index }.map {
-      Slave(
-        owner: "\($0.name) of this instance", spec: $0.spec, parent: parent.index,
-        addresses: $0.addresses.map(\.address), namespace: nil)
-    }
+    var others = known
     for address in addresses {
       if let holder = others.first(where: { $0.addresses.contains(address.address) }) {
         throw NetworkError(
@@ -196,7 +283,7 @@ public struct NetworkPlanner: ~Copyable {
     // and only if the driver is there that could have made slaves.
     if others.isEmpty, driver.kind == "ipvlan", FileIdentity(path: "/sys/module/ipvlan") != nil {
       others = SlaveSearch(kinds: ["ipvlan"])
-        .slaves(of: parent.index, host: &host, except: Set(known.compactMap(\.namespace)))
+        .slaves(of: parent.index, host: &host, except: Set(self.known.compactMap(\.namespace)))
     }
     try driver.checkAgainst(others.filter { $0.kind == driver.kind })
   }
@@ -206,7 +293,11 @@ public struct NetworkPlanner: ~Copyable {
     _ addresses: [InterfaceAddress], _ parent: Link
   ) throws -> InterfacePlan.DefaultRoute? {
     let subnets = addresses.filter { $0.address.isIPv4 == ipv4 }
-    var wanted = NetworkSpec.Gateway.automatic
+    var wanted =
+      spec.gateways.isEmpty
+      ? spec.pools.first { pool in subnets.contains { pool.subnet.contains($0.address) } }?.gateway
+        ?? .automatic : .automatic
+    if wanted == NetworkSpec.Gateway.none { return nil }
     for gateway in spec.gateways {
       switch gateway {
       case .automatic: break

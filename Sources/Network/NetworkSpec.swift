@@ -8,6 +8,8 @@ public struct NetworkSpec: Hashable, Sendable {
     case none
     case ipvlan(Ipvlan)
     case macvlan(Macvlan)
+    /// A network that `swrun network create` has defined, until ``NetworkStore`` has looked it up.
+    case named(String)
   }
 
   /// An address, with the prefix where one was given.
@@ -26,6 +28,10 @@ public struct NetworkSpec: Hashable, Sendable {
   }
 
   public var kind: Kind
+  /// The defined network it is on, where it is on one.
+  public var network: String?
+  /// What that network's addresses are taken from.
+  public var pools: [AddressPool] = []
   public var addresses: [Address] = []
   /// `ip=none` was asked for: the interface comes without an address, for a DHCP client inside.
   public var withoutAddress = false
@@ -73,6 +79,7 @@ public struct NetworkSpec: Hashable, Sendable {
       try refuseMore(than: 3, form: "macvlan:PARENT[:MODE]")
       return .macvlan(try Macvlan(words))
     default:
+      if words.count == 1, NetworkDefinition.isName(words[0]) { return .named(words[0]) }
       throw NetworkError(
         "unknown network kind \(quoted(words[0]))\(suggestion(for: words[0], in: kinds)): the kinds are "
           + kinds.joined(separator: ", "))
@@ -92,11 +99,7 @@ public struct NetworkSpec: Hashable, Sendable {
     case "ifname": interfaceName = try Self.checkedInterfaceName(needed())
     case "mtu":
       let number = try needed()
-      // 68: the least that IPv4 can work with, RFC 791; 65535: the longest IP packet.
-      guard let bytes = UInt32(number), (68...65535).contains(bytes) else {
-        throw NetworkError("mtu \(quoted(number)) is not a number of bytes from 68 to 65535")
-      }
-      mtu = bytes
+      mtu = try Self.checkedMTU(number)
     case "up":
       guard value == nil else { throw NetworkError("--net \(text): up takes no value") }
       bringParentUp = true
@@ -147,6 +150,14 @@ public struct NetworkSpec: Hashable, Sendable {
     gateways.append(.address(address))
   }
 
+  static func checkedMTU(_ text: String) throws(NetworkError) -> UInt32 {
+    // 68: the least that IPv4 can work with, RFC 791; 65535: the longest IP packet.
+    guard let bytes = UInt32(text), (68...65535).contains(bytes) else {
+      throw NetworkError("mtu \(quoted(text)) is not a number of bytes from 68 to 65535")
+    }
+    return bytes
+  }
+
   /// An interface name that the kernel takes (`dev_valid_name`, net/core/dev.c) and that a shell can
   /// write.
   static func checkedInterfaceName(_ name: String) throws(NetworkError) -> String {
@@ -165,7 +176,7 @@ public struct NetworkSpec: Hashable, Sendable {
   /// The interface's parent on the host.
   public var parent: String? {
     switch kind {
-    case .none: nil
+    case .none, .named: nil
     case .ipvlan(let ipvlan): ipvlan.parent
     case .macvlan(let macvlan): macvlan.parent
     }
@@ -175,6 +186,7 @@ public struct NetworkSpec: Hashable, Sendable {
   public var summary: String {
     switch kind {
     case .none: "none"
+    case .named(let name): name
     case .ipvlan(let ipvlan):
       "ipvlan:\(ipvlan.parent):\(ipvlan.mode.rawValue)"
         + (ipvlan.flag == .bridge ? "" : ":\(ipvlan.flag.rawValue)")

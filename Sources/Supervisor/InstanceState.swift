@@ -51,6 +51,8 @@ public struct InstanceState: Sendable, Codable {
 
   /// One interface of an instance.
   public struct NetworkRecord: Hashable, Sendable, Codable {
+    /// The defined network that it is on, where it is on one.
+    public let name: String?
     /// `ipvlan:eth0:l2`
     public let network: String
     /// The name inside.
@@ -63,6 +65,7 @@ public struct InstanceState: Sendable, Codable {
     public let gateways: [String]
 
     public init(_ plan: InterfacePlan) {
+      name = plan.spec.network
       network = plan.spec.summary
       interface = plan.name
       parent = plan.parent.name
@@ -71,6 +74,9 @@ public struct InstanceState: Sendable, Codable {
       gateways = plan.routes.map { $0.gateway.map { "\($0)" } ?? "link" }
     }
   }
+
+  /// The interfaces' networks, by name where they have one.
+  public var networkNames: [String] { networks.map { $0.name ?? $0.network } }
 
   /// The first 12 digits, as listings show them.
   public var shortID: String { String(id.prefix(12)) }

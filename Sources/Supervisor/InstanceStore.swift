@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Glibc
 import Linux
+public import Network
 public import OCI
 
 /// The directories in which instances are recorded:
@@ -20,6 +21,9 @@ public struct InstanceStore: Sendable {
     self.root = root
     self.stateDirectory = stateDirectory
   }
+
+  /// The defined networks.
+  public var networks: NetworkStore { NetworkStore(stateDirectory: stateDirectory) }
 
   public func directory(_ id: String) -> String { "\(root)/instances/\(id)" }
   public func logDirectory(_ id: String) -> String { "\(stateDirectory)/logs/\(id)" }
@@ -140,11 +144,15 @@ public struct InstanceStore: Sendable {
     return false
   }
 
-  private func readLink(_ path: String) throws -> String {
-    var buffer = [CChar](repeating: 0, count: 256)
-    let length = readlink(path, &buffer, buffer.count)
-    try check("readlink", path, length)
-    return String(decoding: buffer.prefix(length).map(UInt8.init(bitPattern:)), as: UTF8.self)
+  /// Gives the instance's addresses back to the networks that they are of.
+  func releaseAddresses(_ state: InstanceState) throws {
+    for record in state.networks {
+      guard let name = record.name else { continue }
+      for address in record.addresses {
+        try networks.release(
+          String(address.prefix { $0 != "/" }), of: name, from: directory(state.id))
+      }
+    }
   }
 
   /// Removes all that is recorded of an instance: its name first, so that it can be used again.

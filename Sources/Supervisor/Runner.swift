@@ -44,7 +44,7 @@ public struct Runner {
   public func plan() throws -> (Spec, [InterfacePlan]) {
     let spec = try spec()
     var planner = NetworkPlanner(host: try NetlinkSocket(), known: try knownSlaves())
-    return (spec, try planner.plan(options.networks))
+    return (spec, try planner.plan(options.networks.map(store.networks.resolve)))
   }
 
   private func spec() throws -> Spec {
@@ -119,6 +119,7 @@ public struct Runner {
       try record(code, &state, lock)
       return code
     } catch {
+      try? store.releaseAddresses(state)
       try? store.remove(id, name: state.name)
       throw error
     }
@@ -136,8 +137,9 @@ public struct Runner {
     let id = options.request.id
     let shared = try store.hold()
     try Sweeper(store).sweepHolding(shared)
+    let addresses = try holdNetworks()
     var planner = NetworkPlanner(host: try NetlinkSocket(), known: try knownSlaves())
-    let plans = try planner.plan(options.networks)
+    let plans = try planner.plan(options.networks.map(store.networks.resolve))
     guard let host = FileIdentity(path: "/proc/self/ns/net"),
       let monitor = ProcessIdentity(pid: getpid())
     else { throw SupervisorError("/proc is not mounted; swrun needs it") }
@@ -151,11 +153,32 @@ public struct Runner {
         networks: plans.map(InstanceState.NetworkRecord.init), hostNamespace: .init(host))
       try store.write(spec, of: id)
       try store.write(state)
+      // After the state, so that whatever kills us is put right by what the state says.
+      for plan in plans {
+        guard let network = plan.spec.network else { continue }
+        for address in plan.addresses {
+          try store.networks.claim(
+            "\(address.address)", of: network, for: store.directory(id))
+        }
+      }
+      _ = consume addresses
       return Claim(host: planner.finish(), plans: plans, state: state, lock: lock)
     } catch {
       try? store.remove(id, name: name)
       throw error
     }
+  }
+
+  /// Keeps the defined networks as they are, where one is asked for, and gives them back what
+  /// instances had that are no more.
+  private func holdNetworks() throws -> FileLock? {
+    let names = options.networks.compactMap { spec in
+      if case .named(let name) = spec.kind { name } else { nil }
+    }
+    guard !names.isEmpty else { return nil }
+    let lock = try store.networks.hold()
+    for name in names { try store.networks.sweep(name) }
+    return lock
   }
 
   /// The monitor's working life.
@@ -190,6 +213,7 @@ public struct Runner {
     state.status = .exited
     state.exitCode = code
     state.finished = .now
+    try store.releaseAddresses(state)
     try lock.fd.writeEverything(Array("\(code)\n".utf8))
     try store.write(state)
     guard state.removed else { return }

@@ -35,6 +35,7 @@ public struct Sweeper {
     }
     let sameBoot = (try? bootIdentity()) == state.bootId
     if sameBoot, let process = state.process { end(process) }
+    try store.releaseAddresses(state)
     if state.removed || state.status == .creating {
       try store.remove(id, name: state.name)
       return

@@ -1,5 +1,4 @@
 import ArgumentParser
-import FoundationEssentials
 import OCI
 import Supervisor
 
@@ -35,9 +34,7 @@ struct Inspect: ParsableCommand {
         entries.append(Entry(state: $0, config: try store.spec($0.id)))
       }
     } catch { failure = error }
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    print(String(decoding: try encoder.encode(entries), as: UTF8.self))
+    try printJSON(entries)
     if let failure { throw failure }
   }
 }

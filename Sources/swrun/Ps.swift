@@ -1,5 +1,4 @@
 import ArgumentParser
-import FoundationEssentials
 import Linux
 import Supervisor
 
@@ -53,9 +52,7 @@ struct Ps: ParsableCommand {
     if quiet {
       for state in states { print(state.shortID) }
     } else if format == .json {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-      print(String(decoding: try encoder.encode(states.map(Self.row)), as: UTF8.self))
+      try printJSON(states.map(Self.row))
     } else {
       var table = Table(["ID", "NAME", "COMMAND", "STATUS", "NETWORK", "ADDRESS", "PID"])
       for state in states {
@@ -75,7 +72,7 @@ struct Ps: ParsableCommand {
     Row(
       id: state.id, name: state.name, command: state.command, state: state.status.rawValue,
       status: status(state), exitCode: state.exitCode,
-      network: state.networks.isEmpty ? ["none"] : state.networks.map(\.network),
+      network: state.networks.isEmpty ? ["none"] : state.networkNames,
       address: state.networks.flatMap(\.addresses),
       pid: state.status == .running ? state.process?.pid : nil, created: state.created)
   }

@@ -12,10 +12,11 @@ struct Run: ParsableCommand {
     abstract: "Run a command in an instance with its own address (the default verb).",
     usage: "swrun [run] [options] [--] COMMAND [ARG...]",
     discussion: """
-      NETWORKS. --net KIND[:PARENT[:MODE[:FLAG]]][,key=value...]
+      NETWORKS. --net KIND[:PARENT[:MODE[:FLAG]]][,key=value...], or --net NAME[,key=value...]
         none                       only the loopback (the default)
         ipvlan:PARENT[:MODE[:FLAG]]  MODE l2 (default), l3, l3s; FLAG bridge (default), private, vepa
         macvlan:PARENT[:MODE]      MODE bridge (default), private, vepa, passthru
+        NAME                       a network of swrun network create, which has free addresses
         keys: ip=A[/P] gateway=G|none ifname=NAME mtu=BYTES up
       The prefix defaults to that of the parent's subnet which holds the address, else 24 (64). The \
       gateway defaults to the host's, else to the subnet's first address; in l3 and l3s the default \
@@ -32,6 +33,7 @@ struct Run: ParsableCommand {
         swrun --net ipvlan:eth0:l2 --ip 10.20.20.2 -- sleep 100
         swrun -d --name web --net ipvlan:eth0 --ip 10.20.20.3 -- python3 -m http.server 80
         swrun --rm -it --net ipvlan:eth0 --ip 10.20.20.4/24 --gateway 10.20.20.1 -- bash
+        swrun -d --net lan -- sleep 100
         swrun --explain --net ipvlan:eth1:l3 --ip 10.30.30.2 -- true
       """)
 

@@ -1,0 +1,84 @@
+import Linux
+public import Network
+
+/// The defined networks together with the instances that are on them.
+public struct Networks {
+  private let store: InstanceStore
+
+  public init(_ store: InstanceStore) { self.store = store }
+
+  /// An instance on a network.
+  public struct Member: Hashable, Sendable, Encodable {
+    public let id: String
+    public let name: String
+    public let interface: String
+    public let addresses: [String]
+  }
+
+  /// A network as `network inspect` shows it.
+  public struct Record: Sendable {
+    public let definition: NetworkDefinition
+    /// With the addresses that instances have.
+    public let pools: [AddressPool]
+    public let members: [Member]
+  }
+
+  /// Defines a network.
+  public func create(_ request: NetworkRequest) throws {
+    try Privilege.check()
+    var request = request
+    request.created = Timestamp.now.text
+    // Checked before anything is made, so that a refusal changes nothing.
+    _ = try NetworkDefinition(request)
+    let lock = try store.networks.hold()
+    try store.networks.create(request)
+    _ = consume lock
+  }
+
+  /// All networks in the order of their names, and a line for each file that is not one.
+  public func all() -> (records: [Record], faults: [String]) {
+    let (definitions, faults) = store.networks.all()
+    let members = members()
+    let records = definitions.map {
+      Record(definition: $0, pools: $0.pools, members: members[$0.name] ?? [])
+    }
+    return (records, faults)
+  }
+
+  /// One network with its leases.
+  public func record(_ name: String) throws -> Record {
+    Record(
+      definition: try store.networks.network(name), pools: try store.networks.withLeases(name),
+      members: members()[name] ?? [])
+  }
+
+  /// Removes a network that no instance is on.
+  public func remove(_ name: String) throws {
+    try Privilege.check()
+    _ = try store.networks.network(name)
+    let lock = try store.networks.hold()
+    let users = (members()[name] ?? []).map(\.name)
+    guard users.isEmpty else {
+      throw SupervisorError(
+        "the network \(name) is in use by \(users.joined(separator: ", ")). Stop that first: swrun stop \(users.joined(separator: " "))"
+      )
+    }
+    try store.networks.remove(name)
+    _ = consume lock
+  }
+
+  /// The instances that live, by the networks they are on.
+  private func members() -> [String: [Member]] {
+    var members: [String: [Member]] = [:]
+    for state in store.states() where state.status != .exited && store.isAlive(state.id) {
+      for record in state.networks {
+        guard let name = record.name else { continue }
+        members[name, default: []].append(
+          Member(
+            id: state.id, name: state.name, interface: record.interface,
+            addresses: record.addresses))
+      }
+    }
+    return members
+  }
+}

@@ -1,0 +1,80 @@
+import ArgumentParser
+import Network
+import Supervisor
+
+struct NetworkCreate: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "create",
+    abstract: "Define a network.",
+    discussion: """
+      The definition outlives a reboot. The parent is looked for when an instance is run.
+
+      OPTIONS OF THE DRIVERS, with --opt; Docker's spellings are taken as well
+        ipvlan   parent=INTERFACE mode=l2|l3|l3s flag=bridge|private|vepa mtu=BYTES
+        macvlan  parent=INTERFACE mode=bridge|private|vepa|passthru mtu=BYTES
+      Networks on one parent have one driver, and with ipvlan one mode and flag: the kernel keeps one \
+      for all slaves of a parent. Their subnets do not overlap.
+
+      THE GATEWAY defaults to the host's where that lies in the subnet, else to the subnet's first \
+      address, which no instance is then given. In l3 and l3s there is none.
+
+      EXAMPLES
+        swrun network create --subnet 10.20.20.0/24 --gateway 10.20.20.1 --opt parent=eth0 lan
+        swrun network create --subnet 10.20.20.0/24 --ip-range 10.20.20.128/25 \\
+          --aux-address printer=10.20.20.200 --subnet fd20::/64 --opt parent=eth0 --opt mode=l2 lan
+      """)
+
+  @Option(
+    name: [.customShort("d"), .customLong("driver")],
+    help: ArgumentHelp("ipvlan or macvlan.", valueName: "driver"))
+  var driver = "ipvlan"
+
+  @Option(
+    name: .customLong("subnet"),
+    help: ArgumentHelp("A subnet; may be repeated, also IPv6.", valueName: "address/prefix"))
+  var subnets: [String] = []
+
+  @Option(
+    name: .customLong("gateway"),
+    help: ArgumentHelp("The gateway of the subnet that it is in, or none.", valueName: "address"))
+  var gateways: [String] = []
+
+  @Option(
+    name: .customLong("ip-range"),
+    help: ArgumentHelp(
+      "The part of its subnet that free addresses are taken from.", valueName: "address/prefix"))
+  var ranges: [String] = []
+
+  @Option(
+    name: .customLong("aux-address"),
+    help: ArgumentHelp("An address that no instance is given.", valueName: "name=address"))
+  var auxiliary: [String] = []
+
+  @Option(
+    name: [.customShort("o"), .customLong("opt")],
+    help: ArgumentHelp("An option of the driver.", valueName: "key=value"))
+  var options: [String] = []
+
+  @Option(
+    name: .customLong("label"),
+    help: ArgumentHelp("A note for whoever reads it.", valueName: "key[=value]"))
+  var labels: [String] = []
+
+  @OptionGroup var state: StateOptions
+
+  @Argument(help: "The network's name.")
+  var name: String
+
+  mutating func run() throws {
+    var request = NetworkRequest(name: name)
+    request.driver = driver
+    request.subnets = subnets
+    request.gateways = gateways
+    request.ranges = ranges
+    request.auxiliary = auxiliary
+    request.options = options
+    request.labels = labels
+    try Networks(try state.store()).create(request)
+    print(name)
+  }
+}

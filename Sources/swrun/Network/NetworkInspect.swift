@@ -1,0 +1,96 @@
+import ArgumentParser
+import Network
+import Supervisor
+
+struct NetworkInspect: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "inspect",
+    abstract: "Print networks with their addresses and instances, as JSON.",
+    discussion: """
+      "used" counts the addresses that instances have, "free" those that an instance without --ip \
+      could get; more than 2^53 are shown as text.
+      """)
+
+  @OptionGroup var state: StateOptions
+
+  @Argument(help: "Names of networks.")
+  var networks: [String]
+
+  private struct Entry: Encodable {
+    let name: String
+    let driver: String
+    let options: [String: String]
+    let ipam: [Subnet]
+    let instances: [Networks.Member]
+    let labels: [String: String]
+    let created: String
+  }
+
+  private struct Subnet: Encodable {
+    let subnet: String
+    let gateway: String
+    let range: String?
+    let auxiliary: [String: String]
+    let used: Int
+    let free: Count
+  }
+
+  /// A number, or its digits where a reader of JSON would lose some.
+  private struct Count: Encodable {
+    let value: UInt128
+
+    func encode(to encoder: any Encoder) throws {
+      var container = encoder.singleValueContainer()
+      if value <= 1 << 53 {
+        try container.encode(UInt64(value))
+      } else {
+        try container.encode("\(value)")
+      }
+    }
+  }
+
+  mutating func run() throws {
+    let all = Networks(try state.store())
+    var entries: [Entry] = []
+    var failure: (any Error)?
+    do {
+      try forEachNetwork(networks) { entries.append(Self.entry(try all.record($0))) }
+    } catch { failure = error }
+    try printJSON(entries)
+    if let failure { throw failure }
+  }
+
+  private static func entry(_ record: Networks.Record) -> Entry {
+    let network = record.definition
+    return Entry(
+      name: network.name, driver: network.driver, options: options(network),
+      ipam: record.pools.map(subnet), instances: record.members, labels: network.labels,
+      created: network.created)
+  }
+
+  private static func options(_ network: NetworkDefinition) -> [String: String] {
+    var options = ["parent": network.parent]
+    switch network.kind {
+    case .ipvlan(let ipvlan):
+      options["mode"] = ipvlan.mode.rawValue
+      options["flag"] = ipvlan.flag.rawValue
+    case .macvlan(let macvlan): options["mode"] = macvlan.mode.rawValue
+    case .none, .named: break
+    }
+    if let mtu = network.mtu { options["mtu"] = "\(mtu)" }
+    return options
+  }
+
+  private static func subnet(_ pool: AddressPool) -> Subnet {
+    let gateway =
+      switch pool.gateway {
+      case .address(let address): "\(address)"
+      case .none: "none"
+      case .automatic: pool.hasNeighbours ? "automatic" : "none"
+      }
+    return Subnet(
+      subnet: "\(pool.subnet)", gateway: gateway, range: pool.range.map { "\($0)" },
+      auxiliary: pool.auxiliary.mapValues { "\($0)" }, used: pool.usedCount,
+      free: Count(value: pool.freeCount))
+  }
+}
