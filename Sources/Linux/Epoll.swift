@@ -27,12 +27,17 @@ public struct Epoll: ~Copyable {
     _ = epoll_ctl(descriptor.fd.rawValue, EPOLL_CTL_DEL, fd.rawValue, &event)
   }
 
+  /// The set itself, readable while one of its descriptors is ready: sets can be nested.
+  public var fd: FileDescriptor { descriptor.fd }
+
   /// Waits until at least one descriptor is ready, and returns the keys of those that are.
-  public borrowing func wait() throws(SystemError) -> [UInt64] {
+  ///
+  /// - Parameter milliseconds: the longest wait; negative for ever.
+  public borrowing func wait(milliseconds: CInt = -1) throws(SystemError) -> [UInt64] {
     var events = [epoll_event](repeating: epoll_event(), count: 16)
     var count: CInt
     repeat {
-      count = epoll_wait(descriptor.fd.rawValue, &events, CInt(events.count), -1)
+      count = epoll_wait(descriptor.fd.rawValue, &events, CInt(events.count), milliseconds)
     } while count < 0 && errno == EINTR
     try check("epoll_wait", "", count)
     return events.prefix(Int(count)).map(\.data.u64)
@@ -44,9 +49,9 @@ public struct Timer: ~Copyable {
   private let descriptor: Descriptor
 
   /// - Parameters:
-  ///   - first: nanoseconds until it fires.
+  ///   - first: nanoseconds until it fires; 0 for never.
   ///   - interval: nanoseconds between later firings; 0 for none.
-  public init(first: Int64, interval: Int64) throws(SystemError) {
+  public init(first: Int64 = 0, interval: Int64 = 0) throws(SystemError) {
     let flags = CInt(TFD_CLOEXEC) | CInt(TFD_NONBLOCK)
     let timer = Descriptor(
       owning: try check("timerfd_create", "", timerfd_create(CLOCK_MONOTONIC, flags)))
@@ -56,6 +61,12 @@ public struct Timer: ~Copyable {
   }
 
   public var fd: FileDescriptor { descriptor.fd }
+
+  /// Sets it anew.
+  public borrowing func set(first: Int64, interval: Int64 = 0) throws(SystemError) {
+    var setting = itimerspec(it_interval: Self.time(interval), it_value: Self.time(first))
+    try check("timerfd_settime", "", timerfd_settime(fd.rawValue, 0, &setting, nil))
+  }
 
   /// Takes note of the firing, so that the descriptor is quiet until the next.
   public borrowing func acknowledge() {

@@ -12,6 +12,8 @@ public struct Attribute: RawRepresentable, Hashable, Sendable {
   public static let linkParent = Attribute(rawValue: 5)
   public static let linkMaster = Attribute(rawValue: 10)
   public static let linkInfo = Attribute(rawValue: 18)
+  /// `IFLA_IFALIAS`: a note that administrators read.
+  public static let linkAlias = Attribute(rawValue: 20)
   public static let linkFamilies = Attribute(rawValue: 26)
   public static let linkNamespaceDescriptor = Attribute(rawValue: 28)
   public static let linkExtensionMask = Attribute(rawValue: 29)
@@ -27,6 +29,8 @@ public struct Attribute: RawRepresentable, Hashable, Sendable {
   public static let ipvlanMode = Attribute(rawValue: 1)
   public static let ipvlanFlags = Attribute(rawValue: 2)
   public static let macvlanMode = Attribute(rawValue: 1)
+  /// `IFLA_VLAN_ID`
+  public static let vlanID = Attribute(rawValue: 1)
 
   // Inside linkFamilies: the address family, then IFLA_INET6_*
   public static let familyIPv6 = Attribute(rawValue: 10)
@@ -42,6 +46,12 @@ public struct Attribute: RawRepresentable, Hashable, Sendable {
   public static let routeInterface = Attribute(rawValue: 4)
   public static let routeGateway = Attribute(rawValue: 5)
   public static let routePriority = Attribute(rawValue: 6)
+  /// `RTA_PREFSRC`
+  public static let routeSource = Attribute(rawValue: 7)
+
+  // linux/neighbour.h, NDA_*
+  public static let neighbourAddress = Attribute(rawValue: 1)
+  public static let neighbourHardware = Attribute(rawValue: 2)
 
   // linux/net_namespace.h, NETNSA_*
   public static let namespaceID = Attribute(rawValue: 1)

@@ -109,6 +109,21 @@ public struct InterfaceAddress: Hashable, Sendable {
     self.prefix = prefix
   }
 
+  /// All addresses of a family, where a default route leads: `0.0.0.0/0` or `::/0`.
+  public static func everything(ipv4: Bool) -> InterfaceAddress {
+    InterfaceAddress(unchecked: IPAddress(value: 0, isIPv4: ipv4), prefix: 0)
+  }
+
+  /// An address alone: a prefix of all its bits.
+  public init(single address: IPAddress) {
+    self.init(unchecked: address, prefix: address.bitCount)
+  }
+
+  private init(unchecked address: IPAddress, prefix: Int) {
+    self.address = address
+    self.prefix = prefix
+  }
+
   /// The subnet's first address, which names it.
   public var network: IPAddress { address.masked(prefix) }
 
@@ -123,4 +138,37 @@ public struct InterfaceAddress: Hashable, Sendable {
 
 extension InterfaceAddress: CustomStringConvertible {
   public var description: String { "\(address)/\(prefix)" }
+}
+
+/// In JSON as text.
+extension IPAddress: Codable {
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    guard let address = IPAddress(try container.decode(String.self)) else {
+      throw DecodingError.dataCorruptedError(in: container, debugDescription: "no IP address")
+    }
+    self = address
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    try container.encode(description)
+  }
+}
+
+/// In JSON as text, `10.20.20.2/24`.
+extension InterfaceAddress: Codable {
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    guard let address = InterfaceAddress(try container.decode(String.self)) else {
+      throw DecodingError.dataCorruptedError(
+        in: container, debugDescription: "no address with a prefix")
+    }
+    self = address
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    try container.encode(description)
+  }
 }

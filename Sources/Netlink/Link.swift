@@ -28,6 +28,8 @@ public struct Link: Hashable, Sendable {
   public let ipvlanMode: UInt16?
   /// `IFLA_IPVLAN_FLAGS`.
   public let ipvlanFlags: UInt16?
+  /// `IFLA_VLAN_ID`, of a VLAN sub-interface.
+  public let vlanID: UInt16?
 
   public var isUp: Bool { flags & UInt32(IFF_UP) != 0 }
   public var isLoopback: Bool { flags & UInt32(IFF_LOOPBACK) != 0 }
@@ -54,6 +56,27 @@ public struct Link: Hashable, Sendable {
     let data = kind == "ipvlan" ? info?.nested(.infoData) : nil
     ipvlanMode = data?.uint16(.ipvlanMode)
     ipvlanFlags = data?.uint16(.ipvlanFlags)
+    vlanID = kind == "vlan" ? info?.nested(.infoData)?.uint16(.vlanID) : nil
+  }
+
+  /// An Ethernet interface that is not there yet, as it will be: up, without an index (0).
+  ///
+  /// - Parameter mtu: bytes.
+  public init(expected name: String, kind: String, mtu: UInt32) {
+    self.name = name
+    self.kind = kind
+    self.mtu = mtu
+    index = 0
+    hardwareType = 1
+    flags = UInt32(IFF_UP)
+    hardwareAddress = []
+    memberOf = nil
+    master = nil
+    parent = nil
+    parentNamespace = nil
+    ipvlanMode = nil
+    ipvlanFlags = nil
+    vlanID = nil
   }
 }
 
@@ -102,6 +125,41 @@ extension NetlinkSocket {
     return found
   }
 
+  /// Makes an interface.
+  ///
+  /// - Parameters:
+  ///   - alias: a note on it for who looks, `ip -d link`.
+  ///   - data: puts what goes into `IFLA_INFO_DATA`.
+  public mutating func createLink(
+    _ name: String, kind: String, parent: Int32? = nil, alias: String,
+    data: (inout Message) -> Void = { _ in }
+  ) throws(NetlinkError) {
+    var message = Message(.newLink, [.create, .exclusive], about: "\(kind) \(name)")
+    message.putHeader(Self.header(0, up: true))
+    message.put(.linkName, name)
+    if let parent { message.put(.linkParent, parent) }
+    message.nest(.linkInfo) {
+      $0.put(.infoKind, kind)
+      $0.nest(.infoData, data)
+    }
+    try request(message)
+    // Making one does not take a note yet (`rtnl_create_link`, net/core/rtnetlink.c).
+    var note = Message(.newLink, about: name)
+    note.putHeader(Self.header(0, up: nil))
+    note.put(.linkName, name)
+    note.put(.linkAlias, alias)
+    try request(note)
+  }
+
+  /// Changes an interface's MTU, in bytes.
+  public mutating func setMTU(_ mtu: UInt32, index: Int32, named name: String) throws(NetlinkError)
+  {
+    var message = Message(.newLink, about: name)
+    message.putHeader(Self.header(index, up: nil))
+    message.put(.linkMTU, mtu)
+    try request(message)
+  }
+
   /// Sets an interface up or down.
   public mutating func setLink(index: Int32, up: Bool, named name: String) throws(NetlinkError) {
     var message = Message(.newLink, about: name)
@@ -109,13 +167,13 @@ extension NetlinkSocket {
     try request(message)
   }
 
-  /// Renames an interface and sets it up: in two requests, since one would set it up before it says
-  /// that there is no IPv6.
+  /// Renames an interface that is down, and says whether it has IPv6, which has to be said before it
+  /// is set up.
   ///
   /// - Parameter ipv6: whether it makes itself a link-local address; without, it has no IPv6 at all.
   ///   `nil` on a kernel without IPv6, which would refuse to be told.
-  public mutating func setUp(
-    index: Int32, name: String, ipv6: Bool?
+  public mutating func rename(
+    index: Int32, to name: String, ipv6: Bool?
   ) throws(NetlinkError) {
     var message = Message(.newLink, about: name)
     message.putHeader(Self.header(index, up: nil))
@@ -127,7 +185,6 @@ extension NetlinkSocket {
       }
     }
     try request(message)
-    try setLink(index: index, up: true, named: name)
   }
 
   /// Removes an interface; its addresses are free when this returns. One that is gone is fine.

@@ -6,9 +6,13 @@ public enum MessageType: UInt16, Sendable {
   case deleteLink = 17  // RTM_DELLINK
   case getLink = 18  // RTM_GETLINK
   case newAddress = 20  // RTM_NEWADDR
+  case deleteAddress = 21  // RTM_DELADDR
   case getAddress = 22  // RTM_GETADDR
   case newRoute = 24  // RTM_NEWROUTE
+  case deleteRoute = 25  // RTM_DELROUTE
   case getRoute = 26  // RTM_GETROUTE
+  case newNeighbour = 28  // RTM_NEWNEIGH
+  case deleteNeighbour = 29  // RTM_DELNEIGH
   case getNamespaceID = 90  // RTM_GETNSID
 
   var name: String {
@@ -17,9 +21,13 @@ public enum MessageType: UInt16, Sendable {
     case .deleteLink: "RTM_DELLINK"
     case .getLink: "RTM_GETLINK"
     case .newAddress: "RTM_NEWADDR"
+    case .deleteAddress: "RTM_DELADDR"
     case .getAddress: "RTM_GETADDR"
     case .newRoute: "RTM_NEWROUTE"
+    case .deleteRoute: "RTM_DELROUTE"
     case .getRoute: "RTM_GETROUTE"
+    case .newNeighbour: "RTM_NEWNEIGH"
+    case .deleteNeighbour: "RTM_DELNEIGH"
     case .getNamespaceID: "RTM_GETNSID"
     }
   }

@@ -7,37 +7,26 @@ import SystemPackage
 /// Tells the neighbours which MAC address an instance's addresses have now, so that none sends to the
 /// one that had them before: gratuitous ARP (RFC 5227 section 3) and unsolicited neighbour
 /// advertisement (RFC 4861 section 7.2.6).
-final class Announcer {
+struct Announcer: ~Copyable {
   private let socket: Descriptor
-  private let addresses: [String: [IPAddress]]
-  private var frames: [(index: Int32, frame: [UInt8])] = []
 
   /// To be made inside the instance's network namespace, to which its packet socket then belongs.
-  init(_ plans: [InterfacePlan]) throws {
+  init() throws {
     // Protocol 0: this socket sends and never receives.
     socket = Descriptor(
       owning: try check(
         "socket", "AF_PACKET",
         Glibc.socket(AF_PACKET, CInt(SOCK_RAW.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0)))
-    addresses = Dictionary(
-      uniqueKeysWithValues: plans.filter(\.announces).map { ($0.name, $0.addresses.map(\.address)) }
-    )
   }
 
-  /// Prepares the frames for an interface that is there now.
-  func watch(_ index: Int32, named name: String, hardwareAddress: [UInt8]) {
-    guard hardwareAddress.count == 6 else { return }
-    for address in addresses[name] ?? [] {
-      frames.append((index, Self.frame(address, hardwareAddress)))
-    }
-  }
-
-  /// Sends all frames once. A frame that is lost is not worth an error: it is repeated.
-  func send() {
-    for (index, frame) in frames {
+  /// Announces addresses once. A frame that is lost is not worth an error: it is repeated.
+  borrowing func send(_ addresses: [IPAddress], from link: Link) {
+    guard link.hardwareAddress.count == 6 else { return }
+    for address in addresses {
+      let frame = Self.frame(address, link.hardwareAddress)
       var target = sockaddr_ll()
       target.sll_family = UInt16(AF_PACKET)
-      target.sll_ifindex = index
+      target.sll_ifindex = link.index
       target.sll_halen = 6
       withUnsafePointer(to: &target) {
         $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {

@@ -3,45 +3,70 @@ public import Netlink
 /// One interface of an instance, with everything decided: making it is a straight walk.
 public struct InterfacePlan: Hashable, Sendable {
   public let spec: NetworkSpec
-  /// The parent as it was when the plan was made.
-  public let parent: Link
+  /// The parent as it was when the plan was made; without an index where it is yet to be made.
+  public internal(set) var parent: Link
   /// The name inside, `eth0`.
   public let name: String
-  public let addresses: [InterfaceAddress]
-  public let routes: [DefaultRoute]
+  public internal(set) var addresses: [InterfaceAddress]
+  /// Default and other routes by this interface.
+  public internal(set) var routes: [Route] = []
+  /// Neighbours that the instance cannot ask for their MAC address.
+  public internal(set) var neighbours: [Neighbour] = []
+  /// What has to be on the host before the interface is made, in this order.
+  public internal(set) var hostResources: [HostResource] = []
 
-  /// A default route of one family.
-  public struct DefaultRoute: Hashable, Sendable {
-    public let isIPv4: Bool
-    /// `nil`: on-link, `default dev eth0`.
-    public let gateway: IPAddress?
+  init(spec: NetworkSpec, parent: Link, name: String, addresses: [InterfaceAddress]) {
+    self.spec = spec
+    self.parent = parent
+    self.name = name
+    self.addresses = addresses
   }
 
   /// Whether the neighbours have to be told of the addresses.
   public var announces: Bool { spec.driver?.hasNeighbours == true && !addresses.isEmpty }
 
-  public var usesIPv6: Bool { spec.withoutAddress || addresses.contains { !$0.address.isIPv4 } }
+  public var usesIPv6: Bool {
+    spec.withoutAddress || spec.sources.contains(.slaac)
+      || addresses.contains { !$0.address.isIPv4 }
+  }
+
+  /// The parent as it is now: it may have been made since the plan was.
+  public mutating func refreshParent(_ host: inout NetlinkSocket) throws {
+    guard let link = try host.link(named: parent.name) else {
+      throw NetworkError("\(parent.name) has gone while the instance was made")
+    }
+    parent = link
+  }
 
   /// The same as commands of ip(8), to be run with `PID` in the instance's network namespace.
   public var explanation: [String] {
     guard let driver = spec.driver else { return [] }
     let inside = "ip -n INSTANCE"
-    var lines: [String] = []
+    var lines = hostResources.map(\.explanation)
     if !parent.isUp { lines.append("ip link set \(parent.name) up") }
     let mtu = spec.mtu.map { " mtu \($0)" } ?? ""
+    let address = spec.hardwareAddress.map { " address \(hardwareText($0))" } ?? ""
     lines.append(
-      "ip link add link \(parent.name) name \(name) netns INSTANCE\(mtu) \(driver.explanation)")
+      "ip link add link \(parent.name) name \(name) netns INSTANCE\(mtu)\(address) \(driver.explanation)"
+    )
     if !usesIPv6 { lines.append("\(inside) link set \(name) addrgenmode none") }
+    for sysctl in spec.sysctls {
+      lines.append("ip netns exec INSTANCE sysctl -w net/\(sysctl.path(of: name))=\(sysctl.value)")
+    }
     lines.append("\(inside) link set \(name) up")
     for address in addresses {
       let broadcast = address.address.isIPv4 && address.prefix < 31 ? " broadcast +" : ""
       let noDetection = address.address.isIPv4 ? "" : " nodad"
       lines.append("\(inside) addr add \(address)\(broadcast) dev \(name)\(noDetection)")
     }
+    for neighbour in neighbours {
+      let hardware = neighbour.hardwareAddress.map(hardwareText) ?? ""
+      lines.append("\(inside) neigh replace \(neighbour.address) lladdr \(hardware) dev \(name)")
+    }
     for route in routes {
       let family = route.isIPv4 ? "" : " -6"
-      let via = route.gateway.map { " via \($0)" } ?? ""
-      lines.append("\(inside)\(family) route add default\(via) dev \(name)")
+      let metric = route.metric.map { " metric \($0)" } ?? ""
+      lines.append("\(inside)\(family) route add \(route.text) dev \(name)\(metric)")
     }
     for address in addresses where announces {
       lines.append(
@@ -51,4 +76,9 @@ public struct InterfacePlan: Hashable, Sendable {
     }
     return lines
   }
+}
+
+extension NetworkSpec.Sysctl {
+  /// Below `/proc/sys/net`.
+  func path(of interface: String) -> String { "\(table)/\(interface)/\(key)" }
 }

@@ -69,6 +69,8 @@ extension Ipvlan: LinkDriver {
   /// In l3 and l3s the host routes: the slave has neither neighbours nor broadcasts.
   var hasNeighbours: Bool { mode == .l2 }
 
+  var hasOwnHardwareAddress: Bool { false }
+
   /// Both are always sent: the kernel would else take l3, and the flag of the slaves that are there.
   func putData(into message: inout Message) {
     message.put(.ipvlanMode, mode.number)

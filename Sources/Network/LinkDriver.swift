@@ -7,6 +7,8 @@ protocol LinkDriver {
   var parent: String { get }
   /// Whether the slave resolves neighbours, and so has gateways and announces itself.
   var hasNeighbours: Bool { get }
+  /// Whether each slave has a MAC address of its own, which can be chosen.
+  var hasOwnHardwareAddress: Bool { get }
   /// The arguments of ip-link(8) from `type` on.
   var explanation: String { get }
   /// Puts what goes into `IFLA_INFO_DATA`.
@@ -18,10 +20,10 @@ protocol LinkDriver {
 }
 
 extension NetworkSpec {
-  /// `nil` for `none`, which has no interface, and for a network that has not been looked up.
+  /// `nil` for what makes no interface, and for a network that has not been looked up.
   var driver: (any LinkDriver)? {
     switch kind {
-    case .none, .named: nil
+    case .none, .host, .container, .namespace, .named: nil
     case .ipvlan(let ipvlan): ipvlan
     case .macvlan(let macvlan): macvlan
     }

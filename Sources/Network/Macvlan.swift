@@ -46,6 +46,8 @@ extension Macvlan: LinkDriver {
 
   var hasNeighbours: Bool { true }
 
+  var hasOwnHardwareAddress: Bool { true }
+
   func putData(into message: inout Message) {
     message.put(.macvlanMode, mode.number)
   }

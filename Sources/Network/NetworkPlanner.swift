@@ -4,7 +4,7 @@ public import Netlink
 
 /// Turns what was asked for into what will be made, or says why it cannot be; changes nothing.
 public struct NetworkPlanner: ~Copyable {
-  private var host: NetlinkSocket
+  var host: NetlinkSocket
   private let known: [Slave]
   private var hostAddresses: [AssignedAddress]?
 
@@ -19,27 +19,37 @@ public struct NetworkPlanner: ~Copyable {
   /// Gives the socket back, for the work.
   public consuming func finish() -> NetlinkSocket { host }
 
-  /// Plans all interfaces of an instance, in the order asked for.
-  public mutating func plan(_ specs: [NetworkSpec]) throws -> [InterfacePlan] {
-    if specs.count > 1, specs.contains(where: { $0.kind == .none }) {
-      throw NetworkError("--net none stands alone: it means that there is no other interface")
+  /// Plans interfaces of an instance, in the order asked for.
+  ///
+  /// - Parameter existing: those that it has already.
+  public mutating func plan(
+    _ specs: [NetworkSpec], beside existing: [InterfacePlan] = []
+  ) throws -> [InterfacePlan] {
+    if specs.count > 1, let alone = specs.first(where: { !$0.kind.makesInterface }) {
+      throw NetworkError(
+        "--net \(alone.summary) stands alone: with it there is no other interface")
     }
-    var plans: [InterfacePlan] = []
+    var plans = existing
     for spec in specs {
-      if case .named(let name) = spec.kind {
-        preconditionFailure("the network \(name) was not looked up")
+      switch spec.kind {
+      case .none: continue
+      case .named(let name): preconditionFailure("the network \(name) was not looked up")
+      case .host, .container, .namespace:
+        throw NetworkError("--net \(spec.summary) is not carried out yet")
+      case .ipvlan, .macvlan: break
       }
       guard let driver = spec.driver else { continue }
       try plans.append(plan(spec, driver, before: plans))
     }
-    return plans
+    return RouteChoice.settle(plans, decided: existing.count)
   }
 
   private mutating func plan(
     _ spec: NetworkSpec, _ driver: any LinkDriver, before: [InterfacePlan]
   ) throws -> InterfacePlan {
-    let parent = try fitParent(spec, driver)
+    let (parent, parentResource) = try fitParent(spec, driver)
     let name = try freeName(spec, before)
+    try checkKeys(spec, driver)
     let others = self.others(on: parent, before)
     let addresses = try self.addresses(spec, on: parent, others)
     for address in addresses {
@@ -49,15 +59,48 @@ public struct NetworkPlanner: ~Copyable {
       }
     }
     try checkOthers(others, driver, parent, addresses)
-    var routes: [InterfacePlan.DefaultRoute] = []
+    var plan = InterfacePlan(spec: spec, parent: parent, name: name, addresses: addresses)
     for ipv4 in [true, false] {
-      guard let route = try route(spec, driver, ipv4: ipv4, addresses, parent) else { continue }
-      // One default route a family: the first interface that has one leads out.
-      let taken = before.contains { $0.routes.contains { $0.isIPv4 == ipv4 } }
-      if !taken { routes.append(route) }
+      if let route = try defaultRoute(spec, driver, ipv4: ipv4, addresses, parent) {
+        plan.routes.append(route)
+      }
     }
-    return InterfacePlan(
-      spec: spec, parent: parent, name: name, addresses: addresses, routes: routes)
+    plan.routes += try staticRoutes(spec, driver, addresses)
+    if let parentResource { plan.hostResources.append(parentResource) }
+    try planHost(&plan)
+    return plan
+  }
+
+  /// What the host needs beside the parent, and the instance to know of it.
+  mutating func planHost(_ plan: inout InterfacePlan) throws {
+    guard plan.spec.hasHostAccess || plan.spec.hasProxyArp,
+      case .ipvlan(let ipvlan) = plan.spec.kind
+    else { return }
+    let parent = plan.parent
+    let own = try ownAddresses().filter { $0.interface == parent.index }.map(\.address)
+    if plan.spec.hasHostAccess {
+      plan.hostResources += try HostAccess.resources(
+        ipvlan, parent, plan.addresses, hostAddresses: own)
+      plan.neighbours = HostAccess.neighbours(ipvlan, parent, hostAddresses: own)
+    }
+    if plan.spec.hasProxyArp {
+      plan.hostResources += try ProxyArp.resources(
+        on: parent.name, plan.addresses, isRouted: plan.spec.hasHostAccess)
+    }
+  }
+
+  private func checkKeys(_ spec: NetworkSpec, _ driver: any LinkDriver) throws {
+    if spec.hardwareAddress != nil, !driver.hasOwnHardwareAddress {
+      throw NetworkError(
+        "--net \(spec.summary): mac= has no meaning with \(driver.kind), whose slaves all have the parent's MAC address. Use macvlan"
+      )
+    }
+    if let source = spec.sources.first {
+      throw NetworkError("--net \(spec.summary): ip=\(source.rawValue) is not carried out yet")
+    }
+    if spec.probes == true {
+      throw NetworkError("--net \(spec.summary): probe is not carried out yet")
+    }
   }
 
   private func freeName(_ spec: NetworkSpec, _ before: [InterfacePlan]) throws -> String {
@@ -71,17 +114,58 @@ public struct NetworkPlanner: ~Copyable {
     return (0...taken.count).map { "eth\($0)" }.first { !taken.contains($0) } ?? "eth0"
   }
 
-  private mutating func fitParent(_ spec: NetworkSpec, _ driver: any LinkDriver) throws -> Link {
+  /// The parent, and what makes it where it is swrun's to make.
+  mutating func fitParent(
+    _ spec: NetworkSpec, _ driver: any LinkDriver
+  ) throws -> (Link, HostResource?) {
     let name = driver.parent
-    guard name.utf8.count <= 15, let parent = try host.link(named: name) else {
+    let found = name.utf8.count <= 15 ? try host.link(named: name) : nil
+    if spec.hasPrivateParent {
+      let parent = found ?? Link(expected: name, kind: "dummy", mtu: 1500)
+      try check(parent, spec, driver)
+      return (parent, .dummy(name: name))
+    }
+    if let vlan = try VLANName(name), let base = try host.link(named: vlan.base),
+      found == nil || (found?.vlanID == vlan.id && found?.parent == base.index)
+    {
+      try checkBase(base, vlan)
+      let parent = found ?? Link(expected: name, kind: "vlan", mtu: base.mtu)
+      try check(parent, spec, driver)
+      return (parent, .vlan(name: name, base: base.name, id: vlan.id))
+    }
+    guard let found else {
       let others = try host.links().filter { !$0.isLoopback }.map(\.name)
       let there =
         others.isEmpty
         ? "this network namespace has no interface but lo"
         : "there is \(others.joined(separator: ", "))"
+      let network = spec.network.map { " (the parent of the network \($0))" } ?? ""
       throw NetworkError(
-        "no interface is called \(quoted(name))\(suggestion(for: name, in: others)): \(there)")
+        "no interface is called \(quoted(name))\(network)\(suggestion(for: name, in: others)): \(there)"
+      )
     }
+    try check(found, spec, driver)
+    return (found, nil)
+  }
+
+  /// Refuses what cannot carry the VLAN of a sub-interface that is missing.
+  private func checkBase(_ base: Link, _ vlan: VLANName) throws {
+    guard base.isEthernet, !base.isLoopback, base.kind != "ipvlan" else {
+      throw NetworkError(
+        "\(base.name) cannot carry the VLAN \(vlan.id): it is \(base.kind == "ipvlan" ? "an ipvlan slave" : "not an Ethernet interface"). Use another parent"
+      )
+    }
+    guard base.isUp else {
+      throw NetworkError(
+        "\(base.name) is down, and so would be its VLAN \(vlan.id). Set it up: ip link set \(base.name) up"
+      )
+    }
+  }
+
+  private mutating func check(
+    _ parent: Link, _ spec: NetworkSpec, _ driver: any LinkDriver
+  ) throws {
+    let name = parent.name
     if parent.isLoopback {
       throw NetworkError(
         "\(name) is the loopback and cannot carry \(driver.kind). Use an Ethernet interface")
@@ -106,110 +190,9 @@ public struct NetworkPlanner: ~Copyable {
         "\(name) is down. Set it up (ip link set \(name) up), or have swrun do it: --net \(spec.summary),up"
       )
     }
-    return parent
   }
 
-  private mutating func addresses(
-    _ spec: NetworkSpec, on parent: Link, _ others: [Slave]
-  ) throws -> [InterfaceAddress] {
-    if spec.network != nil { return try pooledAddresses(spec, others) }
-    if spec.addresses.isEmpty, !spec.withoutAddress {
-      throw NetworkError(
-        "--net \(spec.summary) needs an address: add --ip, for example --ip 10.20.20.2/24, or ip=none for an interface without one"
-      )
-    }
-    if spec.withoutAddress, !spec.addresses.isEmpty {
-      throw NetworkError("--net \(spec.summary): ip=none and an address exclude each other")
-    }
-    let own = try ownAddresses()
-    return try spec.addresses.map { wanted in
-      let subnet = own.first {
-        $0.interface == parent.index && $0.address.contains(wanted.address)
-      }
-      let prefix = wanted.prefix ?? subnet?.address.prefix ?? (wanted.address.isIPv4 ? 24 : 64)
-      guard let address = InterfaceAddress(wanted.address, prefix: prefix) else {
-        throw NetworkError("\(wanted.address): the prefix \(prefix) is out of range")
-      }
-      try Self.check(address)
-      try refuseOwn(wanted.address)
-      return address
-    }
-  }
-
-  /// The addresses of an interface on a defined network: those asked for, and the lowest that is free
-  /// of each family that none was asked of.
-  private mutating func pooledAddresses(
-    _ spec: NetworkSpec, _ others: [Slave]
-  ) throws -> [InterfaceAddress] {
-    let name = spec.network ?? ""
-    if spec.withoutAddress {
-      guard spec.addresses.isEmpty else {
-        throw NetworkError("--net \(name): ip=none and an address exclude each other")
-      }
-      return []
-    }
-    let own = Set(try ownAddresses().map(\.address.address))
-    var found: [InterfaceAddress] = []
-    for wanted in spec.addresses {
-      guard let pool = spec.pools.first(where: { $0.subnet.contains(wanted.address) }) else {
-        let family = wanted.address.isIPv4 ? "IPv4" : "IPv6"
-        let fitting = spec.pools.filter { $0.subnet.address.isIPv4 == wanted.address.isIPv4 }
-        throw NetworkError(
-          fitting.isEmpty
-            ? "the network \(name) has no \(family) subnet, and \(wanted.address) is an \(family) address"
-            : "\(wanted.address) is outside the network \(name), which is \(list(fitting.map { "\($0.subnet)" }))"
-        )
-      }
-      guard wanted.prefix == nil || wanted.prefix == pool.subnet.prefix else {
-        throw NetworkError(
-          "the prefix of \(wanted.address) is that of the network \(name), \(pool.subnet.prefix); leave it out"
-        )
-      }
-      guard let address = InterfaceAddress(wanted.address, prefix: pool.subnet.prefix) else {
-        throw NetworkError("\(wanted.address): the prefix \(pool.subnet.prefix) is out of range")
-      }
-      try Self.check(address)
-      try refuseOwn(wanted.address)
-      if wanted.address == pool.reservedGateway {
-        throw NetworkError(
-          "\(wanted.address) is the gateway of the network \(name). Use another address, or leave --ip out"
-        )
-      }
-      if let entry = pool.auxiliary.first(where: { $0.value == wanted.address }) {
-        throw NetworkError(
-          "\(wanted.address) is kept for \(entry.key) in the network \(name). Use another address, or leave --ip out"
-        )
-      }
-      let holder = others.first { $0.addresses.contains(wanted.address) }
-      if pool.leased.contains(wanted.address), holder == nil {
-        throw NetworkError(
-          "\(wanted.address) of the network \(name) is leased to another instance. Use another address, or leave --ip out"
-        )
-      }
-      found.append(address)
-    }
-    let avoided = own.union(others.flatMap(\.addresses)).union(found.map(\.address))
-    for ipv4 in [true, false] {
-      let pools = spec.pools.filter { $0.subnet.address.isIPv4 == ipv4 }
-      guard !pools.isEmpty, !found.contains(where: { $0.address.isIPv4 == ipv4 }) else { continue }
-      guard
-        let address = pools.lazy.compactMap({ pool in
-          pool.lowestFree(avoiding: avoided).flatMap {
-            InterfaceAddress($0, prefix: pool.subnet.prefix)
-          }
-        }).first
-      else {
-        let full = list(pools.map { "\($0.range ?? $0.subnet)" })
-        throw NetworkError(
-          "the network \(name) is full: no address of \(full) is free. Stop an instance of it (swrun ps --filter network=\(name)), or make a wider network"
-        )
-      }
-      found.append(address)
-    }
-    return found
-  }
-
-  private mutating func refuseOwn(_ address: IPAddress) throws {
+  mutating func refuseOwn(_ address: IPAddress) throws {
     guard let twin = try ownAddresses().first(where: { $0.address.address == address }) else {
       return
     }
@@ -219,42 +202,16 @@ public struct NetworkPlanner: ~Copyable {
     )
   }
 
-  private mutating func ownAddresses() throws -> [AssignedAddress] {
+  /// The addresses that the host has itself.
+  mutating func ownAddresses() throws -> [AssignedAddress] {
     if let hostAddresses { return hostAddresses }
     let found = try host.addresses()
     hostAddresses = found
     return found
   }
 
-  /// Refuses what cannot be the address of one interface.
-  static func check(_ wanted: InterfaceAddress) throws(NetworkError) {
-    let address = wanted.address
-    if address.isUnspecified || address.isMulticast || address.isLoopback || address.isMappedIPv4 {
-      let what =
-        address.isUnspecified
-        ? "no address"
-        : address.isMulticast
-          ? "a multicast address"
-          : address.isLoopback ? "a loopback address" : "an IPv4 address written as IPv6"
-      throw NetworkError(
-        "\(address) is \(what) and cannot be an instance's. Use an address of the parent's subnet")
-    }
-    if wanted.prefix < address.bitCount - 1 {
-      if address == wanted.network {
-        throw NetworkError(
-          "\(address) is the network address of \(wanted.network)/\(wanted.prefix). Use an address after it"
-        )
-      }
-      if address.isIPv4, address == wanted.last {
-        throw NetworkError(
-          "\(address) is the broadcast address of \(wanted.network)/\(wanted.prefix). Use an address before it"
-        )
-      }
-    }
-  }
-
   /// The slaves that swrun knows of on a parent: other instances', and this one's own.
-  private func others(on parent: Link, _ before: [InterfacePlan]) -> [Slave] {
+  func others(on parent: Link, _ before: [InterfacePlan]) -> [Slave] {
     known.filter { $0.parent == parent.index }
       + before.filter { $0.parent.index == parent.index }.map {
         Slave(
@@ -263,7 +220,7 @@ public struct NetworkPlanner: ~Copyable {
       }
   }
 
-  private mutating func checkOthers(
+  mutating func checkOthers(
     _ known: [Slave], _ driver: any LinkDriver, _ parent: Link, _ addresses: [InterfaceAddress]
   ) throws {
     var others = known
@@ -287,74 +244,24 @@ public struct NetworkPlanner: ~Copyable {
     }
     try driver.checkAgainst(others.filter { $0.kind == driver.kind })
   }
+}
 
-  private mutating func route(
-    _ spec: NetworkSpec, _ driver: any LinkDriver, ipv4: Bool,
-    _ addresses: [InterfaceAddress], _ parent: Link
-  ) throws -> InterfacePlan.DefaultRoute? {
-    let subnets = addresses.filter { $0.address.isIPv4 == ipv4 }
-    var wanted =
-      spec.gateways.isEmpty
-      ? spec.pools.first { pool in subnets.contains { pool.subnet.contains($0.address) } }?.gateway
-        ?? .automatic : .automatic
-    if wanted == NetworkSpec.Gateway.none { return nil }
-    for gateway in spec.gateways {
-      switch gateway {
-      case .automatic: break
-      case .none: return nil
-      case .address(let address) where address.isIPv4 == ipv4:
-        if case .address = wanted {
-          throw NetworkError("two gateways of one family are given; a default route has one")
-        }
-        wanted = gateway
-      case .address: break
-      }
-    }
-    if case .address(let gateway) = wanted {
-      guard driver.hasNeighbours else {
-        throw NetworkError(
-          "the gateway \(gateway) has no meaning in \(spec.summary): the host routes there, and the default route is on-link. Leave --gateway out"
-        )
-      }
-      let linkLocal = gateway.isLinkLocalIPv6 && !subnets.isEmpty
-      guard linkLocal || subnets.contains(where: { $0.contains(gateway) }) else {
-        let place = subnets.map { "\($0.network)/\($0.prefix)" }
-        throw NetworkError(
-          "the gateway \(gateway) is outside the subnet\(place.isEmpty ? "" : " " + list(place)). Use one inside it, or --gateway none"
-        )
-      }
-      if let own = subnets.first(where: { $0.address == gateway }) {
-        throw NetworkError("\(own.address) cannot be both the instance's address and its gateway")
-      }
-      if let subnet = subnets.first(where: { $0.contains(gateway) }) {
-        try checkGateway(gateway, in: subnet)
-      }
-      return InterfacePlan.DefaultRoute(isIPv4: ipv4, gateway: gateway)
-    }
-    guard let subnet = subnets.first else { return nil }
-    guard driver.hasNeighbours else {
-      return InterfacePlan.DefaultRoute(isIPv4: ipv4, gateway: nil)
-    }
-    let hosts = try host.defaultGateways(through: parent.index, ipv4: ipv4)
-    if let gateway = hosts.first(where: { gateway in
-      gateway.isLinkLocalIPv6 || subnets.contains { $0.contains(gateway) }
-    }) {
-      return InterfacePlan.DefaultRoute(isIPv4: ipv4, gateway: gateway)
-    }
-    // No router can be told from the subnet of a single address or of a pair.
-    let first = subnet.network.next
-    guard subnet.prefix < subnet.address.bitCount - 1, first != subnet.address else { return nil }
-    return InterfacePlan.DefaultRoute(isIPv4: ipv4, gateway: first)
-  }
-
-  private func checkGateway(
-    _ gateway: IPAddress, in subnet: InterfaceAddress
-  ) throws(NetworkError) {
-    guard gateway.isIPv4, subnet.prefix < 31 else { return }
-    if gateway == subnet.network || gateway == subnet.last {
-      throw NetworkError(
-        "the gateway \(gateway) is the \(gateway == subnet.last ? "broadcast" : "network") address of \(subnet.network)/\(subnet.prefix). Use a router's address"
-      )
-    }
+extension NetworkPlanner {
+  /// The plan of an interface whose parent has gone and is there again: the same, on the parent as it
+  /// is now.
+  ///
+  /// - Parameter others: the instance's other interfaces.
+  public mutating func replan(
+    _ former: InterfacePlan, beside others: [InterfacePlan]
+  ) throws -> InterfacePlan {
+    guard let driver = former.spec.driver else { return former }
+    let (parent, parentResource) = try fitParent(former.spec, driver)
+    try checkOthers(self.others(on: parent, others), driver, parent, former.addresses)
+    var plan = former
+    plan.parent = parent
+    plan.hostResources = parentResource.map { [$0] } ?? []
+    plan.neighbours = []
+    try planHost(&plan)
+    return plan
   }
 }

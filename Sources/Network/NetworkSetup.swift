@@ -6,51 +6,53 @@ import SystemPackage
 
 /// The interfaces of one instance, made and removed from the host's side.
 public struct NetworkSetup: ~Copyable {
+  private let namespace: Namespace
   private var inside: NetlinkSocket
-  private var made: [(index: Int32, name: String)] = []
-  private let announcer: Announcer?
+  private var made: [Made] = []
+  private var announcer: Announcer?
+  /// Tells the temporary names of instances that are made at the same time apart.
+  private let id: String
+  private var count = 0
 
-  /// Makes the plan come true in a new network namespace: the loopback, then each interface. Where
-  /// one step fails, what was made before is removed again.
+  private struct Made {
+    let name: String
+    let index: Int32
+    /// The neighbours are told so many times more.
+    var announcements: Int
+    let addresses: [IPAddress]
+  }
+
+  /// In a new network namespace, whose loopback is set up.
   ///
   /// - Parameters:
   ///   - namespace: the instance's.
-  ///   - host: a socket of the namespace that has the parents.
-  ///   - id: tells the temporary names of instances that are made at the same time apart.
-  public static func make(
-    _ plans: [InterfacePlan], in namespace: borrowing Namespace, host: inout NetlinkSocket,
-    id: String
-  ) throws -> NetworkSetup {
-    var setup = NetworkSetup(
-      inside: try NetlinkSocket.inside(namespace),
-      announcer: plans.contains(where: \.announces)
-        ? try namespace.visit { try Announcer(plans) } : nil)
-    do {
-      // The kernel gives lo 127.0.0.1/8 and ::1/128 as it comes up.
-      try setup.inside.setLink(index: 1, up: true, named: "lo")
-      for (position, plan) in plans.enumerated() {
-        try setup.make(plan, temporaryName: "sw\(id.prefix(10))-\(position)", namespace, &host)
-      }
-    } catch {
-      setup.remove()
+  ///   - id: the instance's.
+  public init(in namespace: consuming Namespace, id: String) throws {
+    var socket = try NetlinkSocket.inside(namespace)
+    // The kernel gives lo 127.0.0.1/8 and ::1/128 as it comes up.
+    try socket.setLink(index: 1, up: true, named: "lo")
+    inside = socket
+    self.namespace = namespace
+    self.id = id
+  }
+
+  /// Makes an interface as it is planned. Where a step fails, it is removed again.
+  ///
+  /// - Parameter host: a socket of the namespace that has the parent.
+  public mutating func add(_ plan: InterfacePlan, _ host: inout NetlinkSocket) throws {
+    do { try make(plan, &host) } catch {
+      remove(plan.name)
       throw error
     }
-    return setup
   }
 
-  private init(inside: consuming NetlinkSocket, announcer: Announcer?) {
-    self.inside = inside
-    self.announcer = announcer
-  }
-
-  private mutating func make(
-    _ plan: InterfacePlan, temporaryName: String, _ namespace: borrowing Namespace,
-    _ host: inout NetlinkSocket
-  ) throws {
+  private mutating func make(_ plan: InterfacePlan, _ host: inout NetlinkSocket) throws {
     guard let driver = plan.spec.driver else { return }
     if !plan.parent.isUp {
       try host.setLink(index: plan.parent.index, up: true, named: plan.parent.name)
     }
+    let temporaryName = "sw\(id.prefix(10))-\(count)"
+    count = (count + 1) % 100
     do {
       try host.request(Self.createMessage(plan, driver, temporaryName, namespace.fd))
     } catch {
@@ -59,15 +61,45 @@ public struct NetworkSetup: ~Copyable {
     guard let link = try inside.link(named: temporaryName) else {
       throw NetworkError("the kernel has made no \(driver.kind) slave of \(plan.parent.name)")
     }
-    made.append((link.index, plan.name))
-    let kernelHasIPv6 = FileIdentity(path: "/proc/sys/net/ipv6") != nil
-    try inside.setUp(
-      index: link.index, name: plan.name, ipv6: kernelHasIPv6 ? plan.usesIPv6 : nil)
-    for address in plan.addresses { try add(address, to: link.index, plan) }
-    for route in plan.routes {
-      try inside.addDefaultRoute(gateway: route.gateway, ipv4: route.isIPv4, through: link.index)
+    made.append(
+      Made(
+        name: plan.name, index: link.index, announcements: plan.announces ? 3 : 0,
+        addresses: plan.addresses.map(\.address)))
+    try FaultPoint.reach("\(driver.kind) on \(plan.parent.name)")
+    try inside.rename(
+      index: link.index, to: plan.name, ipv6: Self.kernelHasIPv6 ? plan.usesIPv6 : nil)
+    try apply(plan.spec.sysctls, to: plan.name)
+    try inside.setLink(index: link.index, up: true, named: plan.name)
+    try FaultPoint.reach("\(plan.name) up")
+    for address in plan.addresses {
+      try add(address, to: link.index, plan)
+      try FaultPoint.reach("\(plan.name) has \(address)")
     }
-    announcer?.watch(link.index, named: plan.name, hardwareAddress: link.hardwareAddress)
+    for neighbour in plan.neighbours { try inside.setNeighbour(neighbour, on: link.index) }
+    for route in plan.routes {
+      do { try inside.addRoute(route, through: link.index) } catch {
+        throw NetworkError("\(plan.name) cannot have the route \(route.text): \(error.reason)")
+      }
+      try FaultPoint.reach("\(plan.name) has the route \(route.text)")
+    }
+    if plan.announces, announcer == nil { announcer = try namespace.visit { try Announcer() } }
+  }
+
+  private static var kernelHasIPv6: Bool { FileIdentity(path: "/proc/sys/net/ipv6") != nil }
+
+  private func apply(_ sysctls: [NetworkSpec.Sysctl], to name: String) throws {
+    if sysctls.isEmpty { return }
+    try namespace.visit {
+      for sysctl in sysctls {
+        do { try HostResource.write(sysctl.path(of: name), sysctl.value) } catch let error
+          as SystemError
+        {
+          throw NetworkError(
+            "sysctl net/\(sysctl.path(of: name)): \(error.errno); this kernel has no such setting of an interface"
+          )
+        }
+      }
+    }
   }
 
   /// The slave is made straight in the instance's namespace, where nobody else sees it. Before
@@ -80,6 +112,7 @@ public struct NetworkSetup: ~Copyable {
     message.putHeader(ifinfomsg())
     message.put(.linkName, name)
     if let mtu = plan.spec.mtu { message.put(.linkMTU, mtu) }
+    if let address = plan.spec.hardwareAddress { message.put(.linkAddress, address) }
     message.put(.linkParent, plan.parent.index)
     message.nest(.linkInfo) {
       $0.put(.infoKind, driver.kind)
@@ -156,18 +189,52 @@ public struct NetworkSetup: ~Copyable {
     }
   }
 
-  /// Tells the neighbours once; see ``Announcer``.
-  public borrowing func announce() { announcer?.send() }
+  /// Tells the neighbours of addresses that are new; to be called a second apart.
+  ///
+  /// - Returns: whether there is more to be told.
+  public mutating func announce() -> Bool {
+    for position in made.indices where made[position].announcements > 0 {
+      made[position].announcements -= 1
+      // Asked for each time: that of the parent may have changed.
+      guard let link = try? inside.link(index: made[position].index) else { continue }
+      announcer?.send(made[position].addresses, from: link)
+    }
+    return made.contains { $0.announcements > 0 }
+  }
 
-  public var announces: Bool { announcer != nil }
+  /// The neighbours have to be told anew.
+  public mutating func announceAgain(_ name: String) {
+    guard let position = made.firstIndex(where: { $0.name == name }) else { return }
+    if announcer != nil { made[position].announcements = 3 }
+  }
+
+  /// An interface as it is now; `nil` where it has gone, with its parent.
+  public mutating func link(_ name: String) -> Link? {
+    guard let own = made.first(where: { $0.name == name }) else { return nil }
+    return (try? inside.link(index: own.index)).flatMap { $0 }
+  }
+
+  public mutating func setMTU(_ mtu: UInt32, of name: String) throws {
+    guard let own = made.first(where: { $0.name == name }) else { return }
+    try inside.setMTU(mtu, index: own.index, named: name)
+  }
+
+  public mutating func set(_ neighbours: [Neighbour], of name: String) throws {
+    guard let own = made.first(where: { $0.name == name }) else { return }
+    for neighbour in neighbours { try inside.setNeighbour(neighbour, on: own.index) }
+  }
+
+  /// Removes one interface.
+  public mutating func remove(_ name: String) {
+    guard let position = made.firstIndex(where: { $0.name == name }) else { return }
+    // What fails here is gone, or goes with the namespace all the same.
+    try? inside.deleteLink(index: made[position].index, named: name)
+    made.remove(at: position)
+  }
 
   /// Removes the interfaces now, so that their addresses are free when this returns. The kernel
   /// would do it as well once the namespace has ended, but some time later.
   public mutating func remove() {
-    for (index, name) in made.reversed() {
-      // What fails here is gone with the namespace all the same.
-      try? inside.deleteLink(index: index, named: name)
-    }
-    made = []
+    for name in made.map(\.name).reversed() { remove(name) }
   }
 }

@@ -6,8 +6,14 @@ public struct NetworkSpec: Hashable, Sendable {
   /// What makes the interface. To add a kind: a case, a file with its payload, its tests.
   public enum Kind: Hashable, Sendable {
     case none
+    /// The host's own network namespace.
+    case host
     case ipvlan(Ipvlan)
     case macvlan(Macvlan)
+    /// The network namespace of the instance that is called so.
+    case container(String)
+    /// A network namespace that a file holds, such as `/run/netns/NAME`.
+    case namespace(path: String)
     /// A network that `swrun network create` has defined, until ``NetworkStore`` has looked it up.
     case named(String)
   }
@@ -27,25 +33,61 @@ public struct NetworkSpec: Hashable, Sendable {
     case address(IPAddress)
   }
 
+  /// Who gives the interface an address that nobody chose.
+  public enum Source: String, CaseIterable, Hashable, Sendable, Codable {
+    /// A DHCP server of the LAN, RFC 2131.
+    case dhcp
+    /// The interface itself, with what a router advertises: RFC 4862.
+    case slaac
+  }
+
+  /// A setting of the interface, `net.ipv4.conf.eth0.rp_filter=2`.
+  public struct Sysctl: Hashable, Sendable {
+    /// The directory below `/proc/sys/net` that has one for each interface: `ipv4/conf`.
+    public let table: String
+    public let key: String
+    public let value: String
+  }
+
   public var kind: Kind
   /// The defined network it is on, where it is on one.
   public var network: String?
   /// What that network's addresses are taken from.
   public var pools: [AddressPool] = []
+  /// The parent is a dummy of the network's own: nothing leaves the host by it.
+  public var hasPrivateParent = false
+  /// There is no way out of the network: no default route.
+  public var isInternal = false
+  /// The host and the instance reach each other, ``HostAccess``.
+  public var hasHostAccess = false
+  /// The host answers on the LAN for the instance's addresses, ``ProxyArp``.
+  public var hasProxyArp = false
   public var addresses: [Address] = []
   /// `ip=none` was asked for: the interface comes without an address, for a DHCP client inside.
   public var withoutAddress = false
+  /// `ip=dhcp`, `ip=slaac`
+  public var sources: Set<Source> = []
   /// At most one for each family.
   public var gateways: [Gateway] = []
+  /// Static routes, with the metric of `metric`.
+  public var routes: [Route] = []
+  /// Of all routes of the interface; `nil` for the kernel's default.
+  public var metric: UInt32?
+  /// Whether the default route is the one that counts; `nil`: if it is the first that has one.
+  public var leadsOut: Bool?
   /// The interface's name inside; `nil` for the next free `ethN`.
   public var interfaceName: String?
   /// Bytes; `nil` for the parent's.
   public var mtu: UInt32?
+  /// Its MAC address, 6 bytes; `nil` for one that the kernel makes up.
+  public var hardwareAddress: [UInt8]?
+  public var sysctls: [Sysctl] = []
+  /// Whether the LAN is asked first who has the address; `nil`: as the network says, else not.
+  public var probes: Bool?
   /// Sets the parent up where it is down.
   public var bringParentUp = false
 
-  static let kinds = ["ipvlan", "macvlan", "none"]
-  static let keys = ["ip", "gateway", "ifname", "mtu", "up"]
+  static let kinds = ["ipvlan", "macvlan", "none", "host", "container", "ns"]
 
   public init(kind: Kind) { self.kind = kind }
 
@@ -58,8 +100,8 @@ public struct NetworkSpec: Hashable, Sendable {
       let pair = option.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       try apply(key: String(pair[0]), value: pair.count > 1 ? String(pair[1]) : nil, in: text)
     }
-    if kind == .none, parts.count > 1 {
-      throw NetworkError("--net none takes no options, but \(parts[1]) was given")
+    if !kind.makesInterface, parts.count > 1 {
+      throw NetworkError("--net \(parts[0]) takes no options, but \(parts[1]) was given")
     }
   }
 
@@ -72,12 +114,29 @@ public struct NetworkSpec: Hashable, Sendable {
     case "none":
       try refuseMore(than: 1, form: "none")
       return .none
+    case "host":
+      try refuseMore(than: 1, form: "host")
+      return .host
     case "ipvlan":
       try refuseMore(than: 4, form: "ipvlan:PARENT[:MODE[:FLAG]]")
       return .ipvlan(try Ipvlan(words))
     case "macvlan":
       try refuseMore(than: 3, form: "macvlan:PARENT[:MODE]")
       return .macvlan(try Macvlan(words))
+    case "container":
+      try refuseMore(than: 2, form: "container:NAME")
+      guard words.count == 2, !words[1].isEmpty else {
+        throw NetworkError("--net container needs an instance: container:NAME")
+      }
+      return .container(words[1])
+    case "ns":
+      // A path may hold colons.
+      let path = words.dropFirst().joined(separator: ":")
+      guard path.hasPrefix("/") else {
+        throw NetworkError(
+          "--net ns needs an absolute path: ns:PATH, for example ns:/run/netns/blue")
+      }
+      return .namespace(path: path)
     default:
       if words.count == 1, NetworkDefinition.isName(words[0]) { return .named(words[0]) }
       throw NetworkError(
@@ -86,111 +145,31 @@ public struct NetworkSpec: Hashable, Sendable {
     }
   }
 
-  private mutating func apply(key: String, value: String?, in text: String) throws(NetworkError) {
-    func needed() throws(NetworkError) -> String {
-      guard let value, !value.isEmpty else {
-        throw NetworkError("--net \(text): \(key)= needs a value")
-      }
-      return value
-    }
-    switch key {
-    case "ip": try addAddress(needed())
-    case "gateway": try addGateway(needed())
-    case "ifname": interfaceName = try Self.checkedInterfaceName(needed())
-    case "mtu":
-      let number = try needed()
-      mtu = try Self.checkedMTU(number)
-    case "up":
-      guard value == nil else { throw NetworkError("--net \(text): up takes no value") }
-      bringParentUp = true
-    default:
-      throw NetworkError(
-        "unknown option \(quoted(key)) in --net \(text)\(suggestion(for: key, in: Self.keys)): the options are "
-          + Self.keys.joined(separator: ", "))
-    }
-  }
-
-  /// Adds an address as `--ip` or `ip=` gives it: `A`, `A/P` or `none`.
-  public mutating func addAddress(_ text: String) throws(NetworkError) {
-    if text == "none" {
-      withoutAddress = true
-      return
-    }
-    let pair = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
-    guard let address = IPAddress(String(pair[0])) else {
-      throw NetworkError(
-        "\(quoted(text)) is not an IP address; write it as 10.20.20.2, 10.20.20.2/24 or fd00::2/64")
-    }
-    var prefix: Int?
-    if pair.count > 1 {
-      guard let bits = Int(pair[1]), pair[1].allSatisfy(\.isNumber),
-        (1...address.bitCount).contains(bits)
-      else {
-        throw NetworkError(
-          "\(text): the prefix \(quoted(String(pair[1]))) is out of range; it is 1 to \(address.bitCount)"
-        )
-      }
-      prefix = bits
-    }
-    guard !addresses.contains(where: { $0.address == address }) else {
-      throw NetworkError("the address \(address) is given twice")
-    }
-    addresses.append(Address(address: address, prefix: prefix))
-  }
-
-  /// Adds a gateway as `--gateway` or `gateway=` gives it: an address or `none`.
-  public mutating func addGateway(_ text: String) throws(NetworkError) {
-    if text == "none" {
-      gateways.append(.none)
-      return
-    }
-    guard let address = IPAddress(text) else {
-      throw NetworkError("the gateway \(quoted(text)) is not an IP address; write one, or none")
-    }
-    gateways.append(.address(address))
-  }
-
-  static func checkedMTU(_ text: String) throws(NetworkError) -> UInt32 {
-    // 68: the least that IPv4 can work with, RFC 791; 65535: the longest IP packet.
-    guard let bytes = UInt32(text), (68...65535).contains(bytes) else {
-      throw NetworkError("mtu \(quoted(text)) is not a number of bytes from 68 to 65535")
-    }
-    return bytes
-  }
-
-  /// An interface name that the kernel takes (`dev_valid_name`, net/core/dev.c) and that a shell can
-  /// write.
-  static func checkedInterfaceName(_ name: String) throws(NetworkError) -> String {
-    let fits = (1...15).contains(name.utf8.count) && name != "." && name != ".."
-    let plain = name.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && $0 != 0x2f && $0 != 0x3a }
-    guard fits, plain, !name.contains("%") else {
-      throw NetworkError(
-        "\(quoted(name)) is not an interface name: it has 1 to 15 bytes, no blank, no / : or %")
-    }
-    guard name != "lo" else {
-      throw NetworkError("the interface cannot be called lo: that is the loopback")
-    }
-    return name
-  }
-
   /// The interface's parent on the host.
-  public var parent: String? {
-    switch kind {
-    case .none, .named: nil
-    case .ipvlan(let ipvlan): ipvlan.parent
-    case .macvlan(let macvlan): macvlan.parent
-    }
-  }
+  public var parent: String? { driver?.parent }
 
   /// `ipvlan:eth0:l2`, as `swrun ps` shows it; a flag that is not the default follows.
   public var summary: String {
     switch kind {
     case .none: "none"
+    case .host: "host"
+    case .container(let name): "container:\(name)"
+    case .namespace(let path): "ns:\(path)"
     case .named(let name): name
     case .ipvlan(let ipvlan):
       "ipvlan:\(ipvlan.parent):\(ipvlan.mode.rawValue)"
         + (ipvlan.flag == .bridge ? "" : ":\(ipvlan.flag.rawValue)")
     case .macvlan(let macvlan): "macvlan:\(macvlan.parent):\(macvlan.mode.rawValue)"
+    }
+  }
+}
+
+extension NetworkSpec.Kind {
+  /// Whether the instance gets an interface of its own by it.
+  public var makesInterface: Bool {
+    switch self {
+    case .none, .host, .container, .namespace: false
+    case .ipvlan, .macvlan, .named: true
     }
   }
 }

@@ -119,9 +119,7 @@ public struct NetworkStore: Sendable {
     guard case .named(let name) = spec.kind else { return spec }
     let network = try network(name)
     var spec = spec
-    spec.kind = network.kind
-    spec.network = name
-    spec.mtu = spec.mtu ?? network.mtu
+    try network.apply(to: &spec)
     spec.pools = try withLeases(name)
     return spec
   }

@@ -48,6 +48,6 @@ public struct Executor {
     var session = try Session(
       running, signals: signals, output: nil, errors: nil, log: nil,
       relaysInput: interactive && terminal)
-    return try session.wait(timer: nil) { false }.code
+    return try session.wait().code
   }
 }

@@ -31,7 +31,7 @@ public struct InstanceState: Sendable, Codable {
   public let terminal: Bool
   /// `--rm`
   public let removed: Bool
-  public let networks: [NetworkRecord]
+  public var networks: [NetworkRecord]
   /// The network namespace that has the parents.
   public let hostNamespace: NamespaceRecord
   /// The instance's own network namespace.
@@ -54,15 +54,18 @@ public struct InstanceState: Sendable, Codable {
     /// The defined network that it is on, where it is on one.
     public let name: String?
     /// `ipvlan:eth0:l2`
-    public let network: String
+    public var network: String
     /// The name inside.
     public let interface: String
-    public let parent: String
-    public let parentIndex: Int32
+    public var parent: String
+    public var parentIndex: Int32
     /// `10.20.20.2/24`
-    public let addresses: [String]
+    public var addresses: [String]
     /// The default routes' gateways; `link` for one that is on-link.
-    public let gateways: [String]
+    public var gateways: [String]
+    /// Where the interface has gone with its parent, and is made anew when that is back: why it could
+    /// not be yet.
+    public var lost: String?
 
     public init(_ plan: InterfacePlan) {
       name = plan.spec.network
@@ -71,7 +74,7 @@ public struct InstanceState: Sendable, Codable {
       parent = plan.parent.name
       parentIndex = plan.parent.index
       addresses = plan.addresses.map { "\($0)" }
-      gateways = plan.routes.map { $0.gateway.map { "\($0)" } ?? "link" }
+      gateways = plan.routes.filter(\.isDefault).map { $0.gateway.map { "\($0)" } ?? "link" }
     }
   }
 

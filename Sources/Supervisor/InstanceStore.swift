@@ -6,7 +6,8 @@ public import OCI
 
 /// The directories in which instances are recorded:
 ///
-///     ROOT/lock  names/NAME -> ID  rootfs/  seccomp/  instances/ID/{lock,config.json,state.json}
+///     ROOT/lock  names/NAME -> ID  rootfs/  seccomp/  host/
+///     ROOT/instances/ID/{lock,config.json,state.json,control.sock}
 ///     STATE/logs/ID/log.json
 ///
 /// A name is claimed by symlink(2), an id by mkdir(2), both under `ROOT/lock`; the monitor holds the
@@ -142,17 +143,6 @@ public struct InstanceStore: Sendable {
       return symlink(id, namePath(name)) == 0
     }
     return false
-  }
-
-  /// Gives the instance's addresses back to the networks that they are of.
-  func releaseAddresses(_ state: InstanceState) throws {
-    for record in state.networks {
-      guard let name = record.name else { continue }
-      for address in record.addresses {
-        try networks.release(
-          String(address.prefix { $0 != "/" }), of: name, from: directory(state.id))
-      }
-    }
   }
 
   /// Removes all that is recorded of an instance: its name first, so that it can be used again.

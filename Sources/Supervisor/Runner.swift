@@ -43,8 +43,7 @@ public struct Runner {
   /// What would be done, without doing it.
   public func plan() throws -> (Spec, [InterfacePlan]) {
     let spec = try spec()
-    var planner = NetworkPlanner(host: try NetlinkSocket(), known: try knownSlaves())
-    return (spec, try planner.plan(options.networks.map(store.networks.resolve)))
+    return (spec, try claims.plan(options.networks))
   }
 
   private func spec() throws -> Spec {
@@ -54,10 +53,7 @@ public struct Runner {
     return spec
   }
 
-  private func knownSlaves() throws -> [Slave] {
-    guard let host = FileIdentity(path: "/proc/self/ns/net") else { return [] }
-    return store.states().filter { store.isAlive($0.id) }.flatMap { $0.slaves(on: host) }
-  }
+  private var claims: NetworkClaims { NetworkClaims(store: store, id: options.request.id) }
 
   /// Runs the instance to its end; with `-d` returns once the workload runs, after the id was printed.
   ///
@@ -90,7 +86,7 @@ public struct Runner {
 
     let claimed = try claim(spec)
     var host = claimed.host
-    var state = claimed.state
+    let record = claimed.record
     let lock = claimed.lock
     do {
       let streams = try Streams(options, logDirectory: store.logDirectory(id))
@@ -99,28 +95,37 @@ public struct Runner {
       var network: NetworkSetup
       do {
         let namespace = try launch.networkNamespace()
-        state.namespace = .init(try namespace.identity())
-        network = try NetworkSetup.make(claimed.plans, in: namespace, host: &host, id: id)
+        let identity = try namespace.identity()
+        try record.update { $0.namespace = .init(identity) }
+        network = try NetworkSetup(in: namespace, id: id)
       } catch {
         launch.abandon()
         throw error
       }
-      do { try launch.start() } catch {
+      do {
+        for plan in claimed.plans { try network.add(plan, &host) }
+        try launch.start()
+        try FaultPoint.reach("the start of the workload")
+      } catch {
         network.remove()
         launch.abandon()
         throw error
       }
-      state.process = ProcessIdentity(pid: launch.pid)
-      state.status = .running
-      state.started = .now
-      try store.write(state)
+      let process = ProcessIdentity(pid: launch.pid)
+      try record.update {
+        $0.process = process
+        $0.status = .running
+        $0.started = .now
+      }
       try announceStart()
-      let code = try attend(launch.finish(), signals, streams, network)
-      try record(code, &state, lock)
+      let interfaces = try InterfaceMonitor(
+        record, claims: claims, network: network, plans: claimed.plans, host: host)
+      let code = try attend(launch.finish(), signals, streams, interfaces)
+      try end(code, record, lock)
       return code
     } catch {
-      try? store.releaseAddresses(state)
-      try? store.remove(id, name: state.name)
+      claims.releaseAll(record.state.networks)
+      try? store.remove(id, name: record.state.name)
       throw error
     }
   }
@@ -128,7 +133,7 @@ public struct Runner {
   private struct Claim: ~Copyable {
     var host: NetlinkSocket
     var plans: [InterfacePlan]
-    var state: InstanceState
+    var record: InstanceRecord
     var lock: FileLock
   }
 
@@ -137,85 +142,61 @@ public struct Runner {
     let id = options.request.id
     let shared = try store.hold()
     try Sweeper(store).sweepHolding(shared)
-    let addresses = try holdNetworks()
-    var planner = NetworkPlanner(host: try NetlinkSocket(), known: try knownSlaves())
-    let plans = try planner.plan(options.networks.map(store.networks.resolve))
-    guard let host = FileIdentity(path: "/proc/self/ns/net"),
+    let needsNetworks = options.networks.contains { $0.kind.makesInterface }
+    let networks = needsNetworks ? try claims.hold(options.networks) : nil
+    var plans = try claims.plan(options.networks)
+    guard let hostNamespace = FileIdentity(path: "/proc/self/ns/net"),
       let monitor = ProcessIdentity(pid: getpid())
     else { throw SupervisorError("/proc is not mounted; swrun needs it") }
     let name = try store.claim(id, name: options.name)
+    var host = try NetlinkSocket()
     do {
       let lock = try FileLock.hold(store.lockPath(id))
+      plans = try claims.takeResources(plans, &host)
       let state = InstanceState(
         id: id, name: name, command: spec.process.args, status: .creating, created: .now,
         monitor: monitor, bootId: try bootIdentity(), detached: options.detached,
         terminal: spec.process.terminal, removed: options.removed,
-        networks: plans.map(InstanceState.NetworkRecord.init), hostNamespace: .init(host))
+        networks: plans.map(InstanceState.NetworkRecord.init), hostNamespace: .init(hostNamespace))
       try store.write(spec, of: id)
+      let record = InstanceRecord(store, state)
       try store.write(state)
-      // After the state, so that whatever kills us is put right by what the state says.
-      for plan in plans {
-        guard let network = plan.spec.network else { continue }
-        for address in plan.addresses {
-          try store.networks.claim(
-            "\(address.address)", of: network, for: store.directory(id))
-        }
-      }
-      _ = consume addresses
-      return Claim(host: planner.finish(), plans: plans, state: state, lock: lock)
+      try claims.takeLeases(plans)
+      _ = consume networks
+      return Claim(host: host, plans: plans, record: record, lock: lock)
     } catch {
+      if networks != nil {
+        claims.giveBack(plans.map(InstanceState.NetworkRecord.init), user: id, &host)
+      }
       try? store.remove(id, name: name)
       throw error
     }
   }
 
-  /// Keeps the defined networks as they are, where one is asked for, and gives them back what
-  /// instances had that are no more.
-  private func holdNetworks() throws -> FileLock? {
-    let names = options.networks.compactMap { spec in
-      if case .named(let name) = spec.kind { name } else { nil }
-    }
-    guard !names.isEmpty else { return nil }
-    let lock = try store.networks.hold()
-    for name in names { try store.networks.sweep(name) }
-    return lock
-  }
-
   /// The monitor's working life.
   private func attend(
     _ running: consuming Running, _ signals: consuming Descriptor, _ streams: consuming Streams,
-    _ network: consuming NetworkSetup
+    _ interfaces: InterfaceMonitor
   ) throws -> Int32 {
-    var timer: Timer?
-    var announcements = 1
-    if network.announces {
-      network.announce()
-      timer = try Timer(first: 1_000_000_000, interval: 1_000_000_000)
-    }
+    defer { interfaces.end() }
     let ends = streams.intoMonitor()
     var session = try Session(
       running, signals: signals, output: ends.output, errors: ends.errors, log: ends.log,
       relaysInput: options.interactive && options.request.terminal && !options.detached)
-    let status = try session.wait(timer: timer) {
-      network.announce()
-      announcements += 1
-      return announcements < 3
-    }
-    network.remove()
-    return status.code
+    return try session.wait(beside: interfaces).code
   }
 
   /// Writes down how it ended. The exit code goes into the lock's file too, where `wait` finds it
   /// after `--rm` has removed everything else.
-  private func record(_ code: Int32, _ state: inout InstanceState, _ lock: borrowing FileLock)
-    throws
-  {
-    state.status = .exited
-    state.exitCode = code
-    state.finished = .now
-    try store.releaseAddresses(state)
+  private func end(_ code: Int32, _ record: InstanceRecord, _ lock: borrowing FileLock) throws {
+    claims.releaseAll(record.state.networks)
     try lock.fd.writeEverything(Array("\(code)\n".utf8))
-    try store.write(state)
+    try record.update {
+      $0.status = .exited
+      $0.exitCode = code
+      $0.finished = .now
+    }
+    let state = record.state
     guard state.removed else { return }
     let shared = try store.hold()
     try store.remove(state.id, name: state.name)

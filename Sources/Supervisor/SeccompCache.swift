@@ -17,7 +17,8 @@ struct SeccompCache {
     if let own = spec.linux.seccomp, own != profile { return try own.compile() }
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys
-    let path = "\(directory)/\(Self.digest(Array(try encoder.encode(profile)))).bpf"
+    let path =
+      "\(directory)/\(String(fingerprint(Array(try encoder.encode(profile))), radix: 16)).bpf"
     // The directory is root's alone; a program is still only taken whole.
     if let program = try? readFile(path), !program.isEmpty, program.count % 8 == 0 {
       return program
@@ -25,12 +26,5 @@ struct SeccompCache {
     let program = try profile.compile()
     try writeAtomically(program, to: path)
     return program
-  }
-
-  /// FNV-1a, 64 bits: names a file that only root writes, so it need not resist an attack.
-  private static func digest(_ bytes: [UInt8]) -> String {
-    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-    for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-    return String(hash, radix: 16)
   }
 }

@@ -18,7 +18,7 @@ struct Session: ~Copyable {
   private var keys: [UInt8] = []
 
   private enum Key: UInt64 {
-    case process, signals, terminal, output, errors, input, room, timer
+    case process, signals, terminal, output, errors, input, room, other
   }
 
   /// Signals that go on to the process. Those of job control keep their meaning for swrun itself.
@@ -29,7 +29,7 @@ struct Session: ~Copyable {
     ]
 
   /// Blocks the signals that a session takes, so that none is lost between the start of a process
-  /// and ``wait(timer:tick:)``.
+  /// and ``wait(beside:)``.
   static func signalDescriptor() throws -> Descriptor {
     var set = sigset_t()
     sigemptyset(&set)
@@ -63,13 +63,12 @@ struct Session: ~Copyable {
 
   /// Returns once the process has ended and all that it has printed is where it belongs.
   ///
-  /// - Parameters:
-  ///   - timer: calls `tick` as long as that returns true.
-  mutating func wait(timer: consuming Timer?, tick: () -> Bool) throws -> ExitStatus {
+  /// - Parameter other: something else that wants to be woken meanwhile.
+  mutating func wait(beside other: InterfaceMonitor? = nil) throws -> ExitStatus {
     let epoll = try Epoll()
     try epoll.add(pidfd.fd, key: Key.process.rawValue)
     try epoll.add(signals.fd, key: Key.signals.rawValue)
-    if let fd = timer?.fd { try epoll.add(fd, key: Key.timer.rawValue) }
+    if let other { try epoll.add(other.fd, key: Key.other.rawValue) }
     for (fd, key) in [
       (view(output), Key.output), (view(errors), .errors), (view(terminal), .terminal),
     ] {
@@ -92,9 +91,7 @@ struct Session: ~Copyable {
           if try !copy(key) { if let fd = descriptor(key) { epoll.remove(fd) } }
         case .input: try takeKeys(epoll)
         case .room: try giveKeys(epoll)
-        case .timer:
-          timer?.acknowledge()
-          if !tick(), let fd = timer?.fd { epoll.remove(fd) }
+        case .other: other?.wake()
         }
       }
     }

@@ -30,12 +30,13 @@ public struct Sweeper {
   private func putRight(_ id: String) throws {
     guard var state = store.state(id) else {
       // It was claimed, and its monitor has died before it wrote anything.
+      NetworkClaims(store: store, id: id).releaseAll([])
       try store.remove(id, name: nil)
       return
     }
     let sameBoot = (try? bootIdentity()) == state.bootId
     if sameBoot, let process = state.process { end(process) }
-    try store.releaseAddresses(state)
+    NetworkClaims(store: store, id: id).releaseAll(state.networks)
     if state.removed || state.status == .creating {
       try store.remove(id, name: state.name)
       return

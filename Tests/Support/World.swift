@@ -118,6 +118,16 @@ public final class World {
     for name in ["run/instances", "run/names", "run/rootfs", "lib/logs"] {
       found += directoryEntries("\(directory)/\(name)").map { "\(name)/\($0)" }
     }
+    for name in directoryEntries("\(directory)/run/host") {
+      found += directoryEntries("\(directory)/run/host/\(name)").map { "host resource \($0)" }
+    }
+    for name in directoryEntries("\(directory)/lib/leases") {
+      for boot in directoryEntries("\(directory)/lib/leases/\(name)") {
+        found += directoryEntries("\(directory)/lib/leases/\(name)/\(boot)").map {
+          "lease \(name)/\($0)"
+        }
+      }
+    }
     return found
   }
 

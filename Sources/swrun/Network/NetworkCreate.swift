@@ -10,8 +10,13 @@ struct NetworkCreate: ParsableCommand {
       The definition outlives a reboot. The parent is looked for when an instance is run.
 
       OPTIONS OF THE DRIVERS, with --opt; Docker's spellings are taken as well
-        ipvlan   parent=INTERFACE mode=l2|l3|l3s flag=bridge|private|vepa mtu=BYTES
-        macvlan  parent=INTERFACE mode=bridge|private|vepa|passthru mtu=BYTES
+        parent=INTERFACE     eth0.20 makes the VLAN 20 of eth0, and removes it after its last use; \
+      without a parent the network has a dummy of its own, and its instances are among themselves
+        mode=MODE            ipvlan: l2 (default), l3, l3s; macvlan: bridge (default), private, vepa, passthru
+        flag=FLAG            ipvlan: bridge (default), private, vepa
+        mtu=BYTES
+        host-access          ipvlan: the host and the instances reach each other
+        proxy-arp            ipvlan l3s: the host answers ARP and NDP for the instances
       Networks on one parent have one driver, and with ipvlan one mode and flag: the kernel keeps one \
       for all slaves of a parent. Their subnets do not overlap.
 
@@ -60,6 +65,12 @@ struct NetworkCreate: ParsableCommand {
     help: ArgumentHelp("A note for whoever reads it.", valueName: "key[=value]"))
   var labels: [String] = []
 
+  @Flag(
+    name: .customLong("internal"),
+    help:
+      "Nothing leads out: the instances are among themselves, on a dummy in place of the parent.")
+  var isInternal = false
+
   @OptionGroup var state: StateOptions
 
   @Argument(help: "The network's name.")
@@ -74,6 +85,7 @@ struct NetworkCreate: ParsableCommand {
     request.auxiliary = auxiliary
     request.options = options
     request.labels = labels
+    request.isInternal = isInternal
     try Networks(try state.store()).create(request)
     print(name)
   }

@@ -19,6 +19,9 @@ struct NetworkInspect: ParsableCommand {
   private struct Entry: Encodable {
     let name: String
     let driver: String
+    /// The interface that the slaves are on: that of the options, or a dummy of the network's own.
+    let parent: String
+    let `internal`: Bool
     let options: [String: String]
     let ipam: [Subnet]
     let instances: [Networks.Member]
@@ -63,21 +66,26 @@ struct NetworkInspect: ParsableCommand {
   private static func entry(_ record: Networks.Record) -> Entry {
     let network = record.definition
     return Entry(
-      name: network.name, driver: network.driver, options: options(network),
+      name: network.name, driver: network.driver, parent: network.parent,
+      internal: network.isInternal, options: options(network),
       ipam: record.pools.map(subnet), instances: record.members, labels: network.labels,
       created: network.created)
   }
 
   private static func options(_ network: NetworkDefinition) -> [String: String] {
-    var options = ["parent": network.parent]
+    var options: [String: String] = [:]
+    options["parent"] = network.options.parent
     switch network.kind {
     case .ipvlan(let ipvlan):
       options["mode"] = ipvlan.mode.rawValue
       options["flag"] = ipvlan.flag.rawValue
     case .macvlan(let macvlan): options["mode"] = macvlan.mode.rawValue
-    case .none, .named: break
+    default: break
     }
-    if let mtu = network.mtu { options["mtu"] = "\(mtu)" }
+    options["mtu"] = network.options.mtu.map { "\($0)" }
+    options["probe"] = network.options.probes.map { $0 ? "yes" : "no" }
+    if network.options.hostAccess { options["host-access"] = "yes" }
+    if network.options.proxyArp { options["proxy-arp"] = "yes" }
     return options
   }
 

@@ -1,0 +1,111 @@
+import Linux
+import Netlink
+import Network
+
+/// What an instance takes for its interfaces that others could take too: addresses, and what has to
+/// be on the host. Decided and taken while nobody else can, and given back however the instance ends.
+struct NetworkClaims {
+  let store: InstanceStore
+  let id: String
+
+  /// The networks as they are, held; addresses whose instances are no more are free again.
+  func hold(_ specs: [NetworkSpec]) throws -> FileLock {
+    let lock = try store.networks.hold()
+    for spec in specs {
+      if case .named(let name) = spec.kind { try store.networks.sweep(name) }
+    }
+    return lock
+  }
+
+  /// Plans interfaces. To be called under ``hold(_:)``, if the plan is to be carried out.
+  ///
+  /// - Parameter existing: the interfaces that the instance has.
+  /// - Returns: the new ones, and the socket that was used.
+  func plan(
+    _ specs: [NetworkSpec], beside existing: [InterfacePlan] = []
+  ) throws -> [InterfacePlan] {
+    let others = try store.knownSlaves(except: id)
+    var planner = NetworkPlanner(host: try NetlinkSocket(), known: others)
+    let plans = try planner.plan(specs.map(store.networks.resolve), beside: existing)
+    return Array(plans.dropFirst(existing.count))
+  }
+
+  /// Sees to what the plans need of the host; to be called under ``hold(_:)``.
+  ///
+  /// - Returns: the plans with their parents, which are there now.
+  func takeResources(
+    _ plans: [InterfacePlan], _ host: inout NetlinkSocket
+  ) throws -> [InterfacePlan] {
+    var ready: [InterfacePlan] = []
+    for var plan in plans {
+      for resource in plan.hostResources {
+        try store.hostResources().acquire(resource, for: "\(id)/\(plan.name)", &host)
+      }
+      try plan.refreshParent(&host)
+      ready.append(plan)
+    }
+    return ready
+  }
+
+  /// Leases the addresses of defined networks; to be called under ``hold(_:)``, after the instance's
+  /// state tells of them, so that whatever kills us is put right by what the state says.
+  func takeLeases(_ plans: [InterfacePlan]) throws {
+    for plan in plans {
+      guard let network = plan.spec.network else { continue }
+      for address in plan.addresses {
+        try store.networks.claim("\(address.address)", of: network, for: store.directory(id))
+        try FaultPoint.reach("lease of \(address.address)")
+      }
+    }
+  }
+
+  /// Gives back all that the instance has.
+  func releaseAll(_ records: [InstanceState.NetworkRecord]) {
+    // Who has no interface needs nothing, and waits for nobody.
+    let hasResources = (try? store.hostResources().hasAny(id)) == true
+    guard !records.isEmpty || hasResources, let lock = try? store.networks.hold(),
+      var host = try? NetlinkSocket()
+    else { return }
+    giveBack(records, user: id, &host)
+    _ = consume lock
+  }
+
+  /// Gives back what one interface has.
+  func release(_ record: InstanceState.NetworkRecord) {
+    guard let lock = try? store.networks.hold(), var host = try? NetlinkSocket() else { return }
+    giveBack([record], user: "\(id)/\(record.interface)", &host)
+    _ = consume lock
+  }
+
+  /// The same for who holds the lock.
+  ///
+  /// - Parameter user: whose host resources go: an interface's, or with the id all of the instance's.
+  func giveBack(
+    _ records: [InstanceState.NetworkRecord], user: String, _ host: inout NetlinkSocket
+  ) {
+    for record in records {
+      guard let network = record.name else { continue }
+      for address in record.addresses {
+        try? store.networks.release(
+          String(address.prefix { $0 != "/" }), of: network, from: store.directory(id))
+      }
+    }
+    try? store.hostResources().release(user, &host)
+  }
+}
+
+extension InstanceStore {
+  /// What swrun's instances need of the host's network namespace, which this process is in.
+  func hostResources() throws -> HostResources {
+    guard let host = FileIdentity(path: "/proc/self/ns/net") else {
+      throw SupervisorError("/proc is not mounted; swrun needs it")
+    }
+    return HostResources(root: root, namespace: host)
+  }
+
+  /// The slaves of instances that live, on parents of this process's network namespace.
+  func knownSlaves(except id: String? = nil) throws -> [Slave] {
+    guard let host = FileIdentity(path: "/proc/self/ns/net") else { return [] }
+    return states().filter { $0.id != id && isAlive($0.id) }.flatMap { $0.slaves(on: host) }
+  }
+}
