@@ -75,7 +75,22 @@ public enum HostResource: Hashable, Sendable, Codable {
       case .sysctl(let path, let value): try Self.write(path, value)
       }
     } catch let error as NetlinkError {
+      if error.errno.rawValue == EOPNOTSUPP, let module {
+        throw NetworkError(
+          "this kernel cannot do \(explanation): the driver \(module) is missing (the kernel says: \(error.reason)). Load it: modprobe \(module)"
+        )
+      }
       throw NetworkError("\(explanation): \(error.reason)")
+    }
+  }
+
+  /// The kernel's module that it needs.
+  private var module: String? {
+    switch self {
+    case .vlan: "8021q"
+    case .dummy: "dummy"
+    case .shim: "ipvlan"
+    case .route, .neighbour, .sysctl: nil
     }
   }
 

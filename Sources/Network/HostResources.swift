@@ -69,6 +69,20 @@ public struct HostResources: Sendable {
     try FaultPoint.reach(resource.explanation)
   }
 
+  /// A resource is to be otherwise from now on, for all who need it.
+  public func renew(
+    _ resource: HostResource, for user: String, _ host: inout NetlinkSocket
+  ) throws {
+    let path = path(resource)
+    guard let record = try record(path), record.resource != resource, record.users.contains(user)
+    else { return }
+    let renewed = Record(
+      resource: resource, former: record.former, bootId: record.bootId, made: record.made,
+      users: record.users)
+    try write(renewed, path)
+    try resource.make(&host)
+  }
+
   /// `user` needs nothing any more.
   ///
   /// - Parameter user: an instance's id and an interface's name, or the id for all of its interfaces.

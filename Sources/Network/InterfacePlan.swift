@@ -2,7 +2,7 @@ public import Netlink
 
 /// One interface of an instance, with everything decided: making it is a straight walk.
 public struct InterfacePlan: Hashable, Sendable {
-  public let spec: NetworkSpec
+  public internal(set) var spec: NetworkSpec
   /// The parent as it was when the plan was made; without an index where it is yet to be made.
   public internal(set) var parent: Link
   /// The name inside, `eth0`.
@@ -10,6 +10,8 @@ public struct InterfacePlan: Hashable, Sendable {
   public internal(set) var addresses: [InterfaceAddress]
   /// Default and other routes by this interface.
   public internal(set) var routes: [Route] = []
+  /// Default routes that it would have, were it not for another interface's.
+  public internal(set) var spareRoutes: [Route] = []
   /// Neighbours that the instance cannot ask for their MAC address.
   public internal(set) var neighbours: [Neighbour] = []
   /// What has to be on the host before the interface is made, in this order.
@@ -36,6 +38,35 @@ public struct InterfacePlan: Hashable, Sendable {
       throw NetworkError("\(parent.name) has gone while the instance was made")
     }
     parent = link
+  }
+
+  /// The parent, and what it is on where swrun makes it: when one of them is there again, it may be
+  /// made anew.
+  public var parentNames: [String] {
+    [parent.name]
+      + hostResources.compactMap {
+        if case .vlan(let name, let base, _) = $0, name == parent.name { base } else { nil }
+      }
+  }
+
+  /// The parent has changed; what depends on its name and MAC address changes with it.
+  public mutating func adopt(_ link: Link) {
+    let former = parent.hardwareAddress
+    parent = link
+    spec.renameParent(link.name)
+    guard former != link.hardwareAddress else { return }
+    neighbours = neighbours.map { Neighbour($0.address, hardwareAddress: link.hardwareAddress) }
+    hostResources = hostResources.map { resource in
+      guard case .neighbour(let address, former, let interface) = resource else { return resource }
+      return .neighbour(
+        address: address, hardwareAddress: link.hardwareAddress, interface: interface)
+    }
+  }
+
+  /// A spare route has become the default route.
+  public mutating func useSpare(_ route: Route) {
+    spareRoutes.removeAll { $0 == route }
+    routes.append(route)
   }
 
   /// The same as commands of ip(8), to be run with `PID` in the instance's network namespace.

@@ -1,4 +1,4 @@
-public import Netlink
+import Netlink
 
 /// What `swrun network create` was asked for, word for word; also what is kept on disk, so that a file
 /// is checked by what checks a command.

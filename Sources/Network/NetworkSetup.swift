@@ -219,6 +219,12 @@ public struct NetworkSetup: ~Copyable {
     try inside.setMTU(mtu, index: own.index, named: name)
   }
 
+  /// Adds a route to those of an interface.
+  public mutating func add(_ route: Route, of name: String) throws {
+    guard let own = made.first(where: { $0.name == name }) else { return }
+    try inside.addRoute(route, through: own.index)
+  }
+
   public mutating func set(_ neighbours: [Neighbour], of name: String) throws {
     guard let own = made.first(where: { $0.name == name }) else { return }
     for neighbour in neighbours { try inside.setNeighbour(neighbour, on: own.index) }

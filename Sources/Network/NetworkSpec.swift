@@ -148,6 +148,16 @@ public struct NetworkSpec: Hashable, Sendable {
   /// The interface's parent on the host.
   public var parent: String? { driver?.parent }
 
+  /// The parent has another name now.
+  mutating func renameParent(_ name: String) {
+    switch kind {
+    case .ipvlan(let former):
+      kind = .ipvlan(Ipvlan(parent: name, mode: former.mode, flag: former.flag))
+    case .macvlan(let former): kind = .macvlan(Macvlan(parent: name, mode: former.mode))
+    case .none, .host, .container, .namespace, .named: break
+    }
+  }
+
   /// `ipvlan:eth0:l2`, as `swrun ps` shows it; a flag that is not the default follows.
   public var summary: String {
     switch kind {

@@ -119,6 +119,9 @@ enum RouteChoice {
         candidates.first { $0 < decided } ?? candidates.first { plans[$0].spec.leadsOut == true }
         ?? candidates.first
       for index in candidates where index != chosen {
+        settled[index].spareRoutes += settled[index].routes.filter {
+          $0.isDefault && $0.isIPv4 == ipv4
+        }
         settled[index].routes.removeAll { $0.isDefault && $0.isIPv4 == ipv4 }
       }
     }

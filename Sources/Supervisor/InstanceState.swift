@@ -63,9 +63,8 @@ public struct InstanceState: Sendable, Codable {
     public var addresses: [String]
     /// The default routes' gateways; `link` for one that is on-link.
     public var gateways: [String]
-    /// Where the interface has gone with its parent, and is made anew when that is back: why it could
-    /// not be yet.
-    public var lost: String?
+    /// Why it is of no use at the moment: its parent is down or has gone.
+    public var fault: String?
 
     public init(_ plan: InterfacePlan) {
       name = plan.spec.network
@@ -79,7 +78,13 @@ public struct InstanceState: Sendable, Codable {
   }
 
   /// The interfaces' networks, by name where they have one.
-  public var networkNames: [String] { networks.map { $0.name ?? $0.network } }
+  public var networkNames: [String] {
+    networks.map { record in
+      guard let fault = record.fault else { return record.name ?? record.network }
+      return
+        "\(record.name ?? record.network) (parent \(fault.hasSuffix("is down") ? "down" : "gone"))"
+    }
+  }
 
   /// The first 12 digits, as listings show them.
   public var shortID: String { String(id.prefix(12)) }

@@ -3,20 +3,24 @@ import Netlink
 import Network
 import SystemPackage
 
-/// The network side of an instance's monitor: tells the neighbours of new addresses, and follows what
-/// happens to the parents. It shows as one descriptor, an epoll set of its own, that ``Session`` waits
-/// for beside everything else.
+/// The network side of an instance's monitor: tells the neighbours of new addresses, follows what
+/// happens to the parents, and connects and disconnects. It shows as one descriptor, an epoll set of
+/// its own, that ``Session`` waits for beside everything else.
 final class InterfaceMonitor {
   let record: InstanceRecord
   let claims: NetworkClaims
   var network: NetworkSetup
+  /// What the interfaces were made by, in their order.
   var plans: [InterfacePlan]
+  /// Names of interfaces that have gone with their parents.
+  var lost: Set<String> = []
   var host: NetlinkSocket
   private let epoll: Epoll
   private let announcements: Timer
-  private var parents: LinkWatch?
+  private let parents: LinkWatch
+  private let control: ControlSocket
 
-  private enum Key: UInt64 { case announcements, parents }
+  private enum Key: UInt64 { case announcements, parents, control }
 
   /// - Parameters:
   ///   - network: the instance's interfaces, which are made.
@@ -32,8 +36,14 @@ final class InterfaceMonitor {
     self.host = host
     epoll = try Epoll()
     announcements = try Timer()
+    parents = try LinkWatch()
+    control = try ControlSocket(in: record.store.directory(record.state.id))
     try epoll.add(announcements.fd, key: Key.announcements.rawValue)
+    try epoll.add(parents.fd, key: Key.parents.rawValue)
+    try epoll.add(control.fd, key: Key.control.rawValue)
     announce()
+    // What has happened before the watch began.
+    lookAgain()
   }
 
   /// Readable when ``wake()`` has something to do.
@@ -46,9 +56,19 @@ final class InterfaceMonitor {
       case .announcements:
         announcements.acknowledge()
         announce()
-      case .parents: break
+      case .parents: for event in parents.events() { follow(event) }
+      case .control: control.serve(answer)
       }
     }
+  }
+
+  private func answer(_ request: ControlRequest) -> ControlReply {
+    do {
+      switch request {
+      case .connect(let network): return ControlReply(interface: try connect(network))
+      case .disconnect(let network): return ControlReply(interface: try disconnect(network))
+      }
+    } catch { return ControlReply(error: "\(error)") }
   }
 
   /// Removes the interfaces.
@@ -57,5 +77,14 @@ final class InterfaceMonitor {
   /// Tells the neighbours now, and again a second later while there is something to tell.
   func announce() {
     if network.announce() { try? announcements.set(first: 1_000_000_000) }
+  }
+
+  /// Changes what the state says of one interface.
+  func update(_ interface: String, _ body: (inout InstanceState.NetworkRecord) -> Void) {
+    try? record.update { state in
+      for index in state.networks.indices where state.networks[index].interface == interface {
+        body(&state.networks[index])
+      }
+    }
   }
 }

@@ -30,6 +30,15 @@ struct NetworkClaims {
     return Array(plans.dropFirst(existing.count))
   }
 
+  /// The plan of an interface whose parent has gone and may be there again.
+  func replan(
+    _ former: InterfacePlan, beside others: [InterfacePlan]
+  ) throws -> InterfacePlan {
+    var planner = NetworkPlanner(
+      host: try NetlinkSocket(), known: try store.knownSlaves(except: id))
+    return try planner.replan(former, beside: others)
+  }
+
   /// Sees to what the plans need of the host; to be called under ``hold(_:)``.
   ///
   /// - Returns: the plans with their parents, which are there now.

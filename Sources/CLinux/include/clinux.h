@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/sysmacros.h>
 #include <sys/timerfd.h>
 #include <sys/types.h>
@@ -21,6 +22,7 @@ int pipe2(int ends[2], int flags);
 int setresuid(uid_t real, uid_t effective, uid_t saved);
 int setresgid(gid_t real, gid_t effective, gid_t saved);
 int memfd_create(const char *name, unsigned flags);
+int accept4(int socket, struct sockaddr *address, socklen_t *length, int flags);
 
 // clone3(2) without CLONE_VM: returns 0 in the child, its pid in the parent, -1 and errno.
 // *pidfd receives a close-on-exec descriptor in the parent. flags are CLONE_NEW*.

@@ -1,0 +1,68 @@
+import CLinux
+import Glibc
+public import SystemPackage
+
+/// Sockets with a name in a directory, unix(7), that keep message boundaries.
+public enum UnixSocket {
+  /// Listens under a name that is new in `directory`; whoever can reach it there can connect.
+  public static func listen(
+    _ name: String, in directory: FileDescriptor
+  ) throws(SystemError) -> Descriptor {
+    let socket = try make()
+    try call("bind", name, directory) { Glibc.bind(socket.fd.rawValue, $0, $1) }
+    try check("listen", name, Glibc.listen(socket.fd.rawValue, 16))
+    return socket
+  }
+
+  /// Connects to who listens.
+  public static func connect(
+    _ name: String, in directory: FileDescriptor
+  ) throws(SystemError) -> Descriptor {
+    let socket = try make()
+    try call("connect", name, directory) { Glibc.connect(socket.fd.rawValue, $0, $1) }
+    return socket
+  }
+
+  /// A connection that waits to be taken; `nil` where there is none. Reading from it never blocks.
+  public static func accept(_ listener: FileDescriptor) -> Descriptor? {
+    let raw = accept4(
+      listener.rawValue, nil, nil,
+      CInt(SOCK_CLOEXEC.rawValue) | CInt(SOCK_NONBLOCK.rawValue))
+    return raw < 0 ? nil : Descriptor(owning: raw)
+  }
+
+  /// The user of the process that has connected, `SO_PEERCRED`.
+  public static func peerUser(_ socket: FileDescriptor) -> uid_t? {
+    // struct ucred: pid, uid, gid
+    var credentials: (pid_t, uid_t, gid_t) = (0, 0, 0)
+    var length = socklen_t(MemoryLayout.size(ofValue: credentials))
+    guard getsockopt(socket.rawValue, SOL_SOCKET, SO_PEERCRED, &credentials, &length) == 0 else {
+      return nil
+    }
+    return credentials.1
+  }
+
+  private static func make() throws(SystemError) -> Descriptor {
+    let type =
+      CInt(SOCK_SEQPACKET.rawValue) | CInt(SOCK_CLOEXEC.rawValue) | CInt(SOCK_NONBLOCK.rawValue)
+    return Descriptor(owning: try check("socket", "AF_UNIX", socket(AF_UNIX, type, 0)))
+  }
+
+  /// A socket's path has 107 bytes at most, so it is reached by the directory's descriptor.
+  private static func call(
+    _ call: String, _ name: String, _ directory: FileDescriptor,
+    _ body: (UnsafePointer<sockaddr>, socklen_t) -> CInt
+  ) throws(SystemError) {
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    let path = Array("/proc/self/fd/\(directory.rawValue)/\(name)".utf8)
+    precondition(path.count < MemoryLayout.size(ofValue: address.sun_path))
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path) }
+    let result = withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
+      }
+    }
+    try check(call, name, result)
+  }
+}

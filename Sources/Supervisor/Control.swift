@@ -1,0 +1,109 @@
+import FoundationEssentials
+import Glibc
+import Linux
+import SystemPackage
+
+/// What another command asks of an instance's monitor, in JSON.
+enum ControlRequest: Codable {
+  /// Give the instance an interface; the text is that of `--net`.
+  case connect(network: String)
+  /// Take an interface away, by its network or its name inside.
+  case disconnect(network: String)
+}
+
+/// The monitor's answer.
+struct ControlReply: Codable {
+  /// `nil`: it is done.
+  var error: String?
+  /// The interface that it was about.
+  var interface: InstanceState.NetworkRecord?
+}
+
+/// The monitor's socket, `instances/ID/control.sock`: a message with a request, a message with the
+/// answer. Nobody can make the monitor wait: what is not there to be read is not waited for, and who
+/// does not take the answer does not get it.
+final class ControlSocket {
+  private let listener: Descriptor
+  private var clients: [UInt64: Client] = [:]
+  private var next: UInt64 = 0
+  private let epoll: Epoll
+  private static let longestRequest = 16 << 10
+  private static let mostClients = 16
+
+  private final class Client {
+    let socket: Descriptor
+    init(_ socket: consuming Descriptor) { self.socket = socket }
+  }
+
+  /// - Parameter directory: the instance's, which only its owner can enter.
+  init(in directory: String) throws {
+    let place = try Descriptor.open(directory, O_RDONLY | O_DIRECTORY)
+    listener = try UnixSocket.listen(Self.name, in: place.fd)
+    epoll = try Epoll()
+    try epoll.add(listener.fd, key: 0)
+  }
+
+  private static let name = "control.sock"
+
+  var fd: FileDescriptor { epoll.fd }
+
+  /// Takes what has come, and answers it.
+  func serve(_ answer: (ControlRequest) -> ControlReply) {
+    for key in (try? epoll.wait(milliseconds: 0)) ?? [] {
+      if key == 0 { accept() } else { read(key, answer) }
+    }
+  }
+
+  private func accept() {
+    while let socket = UnixSocket.accept(listener.fd) {
+      guard UnixSocket.peerUser(socket.fd) == geteuid() else { continue }
+      // Who connects and says nothing makes room for who does.
+      if clients.count >= Self.mostClients, let oldest = clients.keys.min() {
+        clients[oldest] = nil
+      }
+      next += 1
+      let client = Client(socket)
+      guard (try? epoll.add(client.socket.fd, key: next)) != nil else { continue }
+      clients[next] = client
+    }
+  }
+
+  private func read(_ key: UInt64, _ answer: (ControlRequest) -> ControlReply) {
+    guard let client = clients.removeValue(forKey: key) else { return }
+    // Its end of the socket closes with it.
+    let fd = client.socket.fd
+    guard let bytes = try? fd.readSome(Self.longestRequest), !bytes.isEmpty else { return }
+    var reply = ControlReply()
+    do {
+      reply = answer(try JSONDecoder().decode(ControlRequest.self, from: Data(bytes)))
+    } catch { reply.error = "the monitor does not understand the request" }
+    guard let text = try? JSONEncoder().encode(reply) else { return }
+    _ = Array(text).withUnsafeBytes {
+      send(fd.rawValue, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL))
+    }
+  }
+
+  /// Asks the monitor of an instance, from another process.
+  ///
+  /// - Throws: the monitor's own line.
+  static func ask(
+    _ request: ControlRequest, of state: InstanceState, in directory: String
+  ) throws -> ControlReply {
+    let socket: Descriptor
+    do {
+      let place = try Descriptor.open(directory, O_RDONLY | O_DIRECTORY)
+      socket = try UnixSocket.connect(name, in: place.fd)
+    } catch { throw SupervisorError("\(state.name) is not running; swrun ps lists those that are") }
+    try socket.fd.writeEverything(Array(try JSONEncoder().encode(request)))
+    // A DHCP server may take its time.
+    guard poll(socket.fd, for: Int16(POLLIN), milliseconds: 60_000) else {
+      throw SupervisorError("the monitor of \(state.name) does not answer")
+    }
+    let bytes = try socket.fd.readSome(1 << 16)
+    guard let reply = try? JSONDecoder().decode(ControlReply.self, from: Data(bytes)) else {
+      throw SupervisorError("the monitor of \(state.name) has ended")
+    }
+    if let error = reply.error { throw SupervisorError(error) }
+    return reply
+  }
+}
