@@ -25,6 +25,22 @@ public struct Namespace: ~Copyable, Sendable {
     descriptor = try Descriptor.open(path, O_RDONLY, in: directory)
   }
 
+  /// Opens the file of a network namespace that somebody else names; `nil` for one that is none.
+  ///
+  /// It is looked at before it is opened for reading: a pipe or a device would make that wait, or do
+  /// something.
+  public static func network(at path: String) throws(SystemError) -> Namespace? {
+    let place = try Descriptor.open(path, pathOnly)
+    var status = statfs()
+    try check("fstatfs", path, fstatfs(place.fd.rawValue, &status))
+    // NSFS_MAGIC, linux/magic.h
+    guard status.f_type == 0x6e73_6673 else { return nil }
+    let namespace = try Namespace(path: "/proc/self/fd/\(place.fd.rawValue)")
+    // NS_GET_NSTYPE, ioctl_ns(2)
+    let kind = try check("ioctl", path, swrun_ioctl_int(namespace.fd.rawValue, 0xb703, 0))
+    return UInt64(kind) == NamespaceKinds.network.rawValue ? .some(namespace) : nil
+  }
+
   public var fd: FileDescriptor { descriptor.fd }
 
   /// Its device and inode: two handles with the same lead to the same namespace.

@@ -43,9 +43,23 @@ extension Spec {
     guard ociVersion.hasPrefix("1.") else {
       return try refuse("ociVersion \(ociVersion.debugDescription) is not 1.x")
     }
-    let kinds = ["cgroup", "ipc", "mount", "network", "pid", "uts"]
-    guard linux.namespaces.map(\.type).sorted() == kinds else {
-      return try refuse("linux.namespaces has to be \(kinds.joined(separator: ", ")), each once")
+    let kinds = ["cgroup", "ipc", "mount", "pid", "uts"]
+    let given = linux.namespaces.map(\.type).filter { $0 != "network" }
+    guard given.sorted() == kinds, linux.namespaces.count <= kinds.count + 1 else {
+      return try refuse(
+        "linux.namespaces has to be \(kinds.joined(separator: ", ")) and, unless the host's is to be shared, network, each once"
+      )
+    }
+    for namespace in linux.namespaces {
+      guard let place = namespace.path else { continue }
+      guard namespace.type == "network" else {
+        return try refuse(
+          "linux.namespaces: a path to the \(namespace.type) namespace is not supported; take it out"
+        )
+      }
+      guard place.hasPrefix("/"), !place.utf8.contains(0) else {
+        return try refuse("linux.namespaces: the path \(place.debugDescription) is not absolute")
+      }
     }
     guard !process.terminal else { return try refuse("process.terminal has to be false") }
     guard process.noNewPrivileges else {

@@ -7,6 +7,8 @@ public import Linux
 public struct Spec: Hashable, Sendable, Codable {
   public var ociVersion = "1.2.0"
   public var hostname: String?
+  /// That of the NIS, setdomainname(2).
+  public var domainname: String?
   public var root: Root
   public var process: Process
   public var mounts: [Mount]
@@ -115,11 +117,45 @@ public struct Spec: Hashable, Sendable, Codable {
     }
   }
 
-  /// A new namespace.
+  /// A namespace of the process. One that is not listed is shared with the monitor.
   public struct Namespace: Hashable, Sendable, Codable {
     public var type: String
+    /// The file of one that is there already, which is joined; `nil` for a new one.
+    public var path: String?
 
-    public init(type: String) { self.type = type }
+    public init(type: String, path: String? = nil) {
+      self.type = type
+      self.path = path
+    }
+  }
+
+  /// The network namespace of the process.
+  public enum NetworkNamespace: Hashable, Sendable {
+    /// Its own.
+    case new
+    /// The host's.
+    case host
+    /// One that is there already, by its file.
+    case joined(path: String)
+  }
+
+  /// What `linux.namespaces` says of the network.
+  public var networkNamespace: NetworkNamespace {
+    get {
+      guard let entry = linux.namespaces.first(where: { $0.type == "network" }) else {
+        return .host
+      }
+      return entry.path.map { .joined(path: $0) } ?? .new
+    }
+    set {
+      linux.namespaces.removeAll { $0.type == "network" }
+      switch newValue {
+      case .new: linux.namespaces.insert(Namespace(type: "network"), at: 0)
+      case .joined(let path):
+        linux.namespaces.insert(Namespace(type: "network", path: path), at: 0)
+      case .host: break
+      }
+    }
   }
 
   public init(

@@ -43,7 +43,7 @@ extension Spec {
     }
     let capabilities = user.ids.uid == 0 ? Self.standardCapabilities : []
     self.init(
-      hostname: String(request.id.prefix(12)),
+      hostname: request.hostname ?? String(request.id.prefix(12)),
       root: Root(path: "/", readonly: true),
       process: Process(
         terminal: request.terminal, user: user.ids, args: request.command, env: environment,
@@ -58,11 +58,12 @@ extension Spec {
             options: ["rbind", "nosuid", "nodev", $0.readOnly ? "ro" : "rw"])
         },
       linux: LinuxPart(
-        namespaces: ["network", "mount", "pid", "ipc", "uts", "cgroup"].map(
-          Namespace.init(type:)),
+        namespaces: ["mount", "pid", "ipc", "uts", "cgroup"].map { Namespace(type: $0) },
         maskedPaths: Self.standardMaskedPaths + request.hiddenPaths,
         readonlyPaths: Self.standardReadonlyPaths,
         seccomp: .standard(capabilities: Set(Self.standardCapabilities))))
+    domainname = request.domainname
+    networkNamespace = request.network
   }
 
   private static var standardMounts: [Mount] {
@@ -117,7 +118,7 @@ extension Spec {
   ) throws(SandboxError) -> [String] {
     var values: [(key: String, value: String)] = [
       ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
-      ("HOSTNAME", String(request.id.prefix(12))), ("HOME", home),
+      ("HOSTNAME", request.hostname ?? String(request.id.prefix(12))), ("HOME", home),
     ]
     if request.terminal { values.append(("TERM", "xterm")) }
     return try applyEnvironment(request.environment, to: values)

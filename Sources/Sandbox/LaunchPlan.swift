@@ -5,6 +5,8 @@ public import OCI
 /// A process to be launched, with everything decided. It is the only thing that the child side gets.
 public struct LaunchPlan: Hashable, Sendable {
   public let hostname: String?
+  public let domainname: String?
+  public let network: Spec.NetworkNamespace
   /// The directory that becomes `/`.
   public let root: String
   public let readOnlyRoot: Bool
@@ -83,6 +85,8 @@ public struct LaunchPlan: Hashable, Sendable {
   /// - Parameter seccomp: the spec's filter, compiled.
   public init(_ spec: Spec, usesInit: Bool, seccomp: [UInt8]) throws(SandboxError) {
     hostname = spec.hostname
+    domainname = spec.domainname
+    network = spec.networkNamespace
     root = spec.root.path
     readOnlyRoot = spec.root.readonly
     self.usesInit = usesInit
@@ -96,6 +100,10 @@ public struct LaunchPlan: Hashable, Sendable {
       guard path.hasPrefix("/"), !path.utf8.contains(0) else {
         throw SandboxError("\(path.debugDescription) is not an absolute path")
       }
+    }
+    // __NEW_UTS_LEN, linux/utsname.h
+    for name in [hostname, domainname].compactMap(\.self) where name.utf8.count > 64 {
+      throw SandboxError("\(name.debugDescription) is too long; a host has at most 64 characters")
     }
   }
 }

@@ -34,11 +34,23 @@ public struct Launch: ~Copyable {
   /// - Parameters:
   ///   - staging: an empty directory of swrun's own.
   ///   - standard: what the workload gets where it has no terminal of its own.
+  ///   - network: the namespace that the plan has it join.
   /// - Throws: `SystemError`, with the capability that is missing in its reason.
   public init(
-    _ plan: LaunchPlan, staging: String, standard: StandardStreams
+    _ plan: LaunchPlan, staging: String, standard: StandardStreams,
+    joining network: borrowing Namespace? = nil
   ) throws(SystemError) {
-    let kinds: NamespaceKinds = [.network, .mount, .pid, .ipc, .uts, .cgroup]
+    var kinds: NamespaceKinds = [.mount, .pid, .ipc, .uts, .cgroup]
+    var joined: FileDescriptor?
+    switch plan.network {
+    case .new: kinds.insert(.network)
+    case .host: break
+    case .joined(let path):
+      switch network {
+      case .some(let held): joined = held.fd
+      case .none: preconditionFailure("the network namespace \(path) was not opened")
+      }
+    }
     let ends = try DescriptorPair.sockets()
     let near = Channel(ends.first)
     let far = Channel(ends.second)
@@ -46,7 +58,7 @@ public struct Launch: ~Copyable {
     let pid = swrun_clone3(kinds.rawValue, &raw)
     if pid == 0 {
       _ = near.release()
-      ChildMain(plan: plan, staging: staging, standard: standard).run(far)
+      ChildMain(plan: plan, staging: staging, standard: standard, joined: joined).run(far)
     }
     try check("clone3", "", pid)
     self.pid = pid
@@ -55,7 +67,8 @@ public struct Launch: ~Copyable {
     terminal = nil
   }
 
-  /// The network namespace of the new process.
+  /// The network namespace of the new process, where that is its own or the host's; one that it joins
+  /// it may not have entered yet.
   public borrowing func networkNamespace() throws(SystemError) -> Namespace {
     // The pid cannot have been used again: its process is a child that has not been waited for.
     try Namespace(path: "/proc/\(pid)/ns/net")

@@ -1,3 +1,5 @@
+public import OCI
+
 /// What the user asks for with the options of `swrun run`, before anything is looked up.
 public struct RunRequest: Hashable, Sendable {
   /// 64 hex digits.
@@ -13,6 +15,12 @@ public struct RunRequest: Hashable, Sendable {
   public var volumes: [Volume] = []
   /// `-t`
   public var terminal = false
+  /// `--hostname`; the beginning of the id where there is none.
+  public var hostname: String?
+  /// `--domainname`
+  public var domainname: String?
+  /// The network namespace that it runs in.
+  public var network = Spec.NetworkNamespace.new
   /// Directories of swrun's own that the workload must not see.
   public var hiddenPaths: [String] = []
 

@@ -45,6 +45,26 @@ struct BundleTests {
     #expect(wrong?.description.contains("root.readonly is of the wrong type") == true)
   }
 
+  @Test("a bundle may share the host's network, or join one by its file")
+  func network() throws {
+    let entry = "{\n        \"type\": \"network\"\n      },"
+    #expect(try read(replacing: entry, by: entry).networkNamespace == .new)
+    #expect(try read(replacing: entry, by: "").networkNamespace == .host)
+    let joined = try read(
+      replacing: entry, by: "{ \"type\": \"network\", \"path\": \"/run/netns/x\" },")
+    #expect(joined.networkNamespace == .joined(path: "/run/netns/x"))
+    for wrong in [
+      "{ \"type\": \"network\", \"path\": \"x\" },", entry + entry,
+      "{ \"type\": \"network\", \"path\": \"/a\\u0000b\" },",
+    ] {
+      #expect(throws: BundleError.self, "\(wrong)") { try read(replacing: entry, by: wrong) }
+    }
+    let pid = "{\n        \"type\": \"pid\"\n      },"
+    #expect(throws: BundleError.self) {
+      try read(replacing: pid, by: "{ \"type\": \"pid\", \"path\": \"/proc/1/ns/pid\" },")
+    }
+  }
+
   @Test(
     "what would weaken the sandbox is refused",
     arguments: [

@@ -10,6 +10,8 @@ struct ChildMain {
   let staging: String
   /// What the workload gets as 0, 1 and 2 where it has no terminal.
   let standard: StandardStreams
+  /// The network namespace to go into; it is closed with all else of the monitor's.
+  let joined: FileDescriptor?
 
   /// - Parameter channel: the child's end. The monitor's byte on it says that the network is there;
   ///   its end says that the monitor has gone.
@@ -17,6 +19,11 @@ struct ChildMain {
     do {
       try step("PR_SET_PDEATHSIG") { () throws(SystemError) in try dieWithParent() }
       setsid()
+      if let joined {
+        try step("entering the network namespace") { () throws(SystemError) in
+          try check("setns", "", setns(joined.rawValue, CInt(NamespaceKinds.network.rawValue)))
+        }
+      }
       try takeOver(channel.fd)
     } catch {
       channel.send(error.report)
@@ -61,6 +68,12 @@ struct ChildMain {
     if let hostname = plan.hostname {
       try step("setting the host name") { () throws(SystemError) in
         try check("sethostname", hostname, sethostname(hostname, hostname.utf8.count))
+      }
+    }
+    if let domainname = plan.domainname {
+      try step("setting the domain name") { () throws(SystemError) in
+        try check(
+          "setdomainname", domainname, setdomainname(domainname, domainname.utf8.count))
       }
     }
     try ChildMounts(plan: plan, staging: staging).perform()

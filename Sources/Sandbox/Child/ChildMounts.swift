@@ -100,27 +100,14 @@ struct ChildMounts {
   }
 
   /// Opens a mount point; makes it where it is missing and the place can be written, as a fresh
-  /// `/tmp` can.
+  /// `/tmp` can. A symbolic link is followed also where it leads to what is yet to be made: the host's
+  /// `/etc/resolv.conf` often leads into `/run`, which is fresh.
   private func destination(
     _ path: String, directory: Bool, _ root: FileDescriptor
   ) throws(ChildFailure) -> Descriptor {
-    let names = path.split(separator: "/").filter { $0 != "." }
-    var current = ""
     do {
       if let found = try existing(path, root) { return found }
-      for (index, name) in names.enumerated() {
-        let parent = try Descriptor.open(
-          current.isEmpty ? "/" : current, pathOnly | O_DIRECTORY, inRoot: root)
-        current += "/\(name)"
-        if try existing(current, root) != nil { continue }
-        if index + 1 < names.count || directory {
-          try check("mkdir", current, mkdirat(parent.fd.rawValue, String(name), 0o755))
-        } else {
-          _ = try Descriptor.open(
-            String(name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o644, in: parent.fd)
-        }
-      }
-      return try Descriptor.open(path, pathOnly, inRoot: root)
+      return try make(path, directory: directory, root)
     } catch {
       if error.errno == .readOnlyFileSystem {
         throw ChildFailure(
@@ -129,6 +116,56 @@ struct ChildMounts {
       }
       throw ChildFailure("the mount point \(path): \(error)")
     }
+  }
+
+  private func make(
+    _ path: String, directory: Bool, _ root: FileDescriptor
+  ) throws(SystemError) -> Descriptor {
+    var names = Self.names(path)
+    /// What has been gone through, without a link in it.
+    var trail: [String] = []
+    var links = 0
+    while !names.isEmpty {
+      let name = names.removeFirst()
+      if name == ".." {
+        _ = trail.popLast()
+        continue
+      }
+      let parent = try Descriptor.open(
+        "/" + trail.joined(separator: "/"), pathOnly | O_DIRECTORY, inRoot: root)
+      if let target = try link(name, in: parent.fd) {
+        links += 1
+        // MAXSYMLINKS, linux/namei.h
+        if links > 40 { throw SystemError("open", path, errno: .tooManySymbolicLinkLevels) }
+        if target.hasPrefix("/") { trail = [] }
+        names = Self.names(target) + names
+        continue
+      }
+      trail.append(name)
+      if try existing("/" + trail.joined(separator: "/"), root) != nil { continue }
+      if !names.isEmpty || directory {
+        try check("mkdir", name, mkdirat(parent.fd.rawValue, name, 0o755))
+      } else {
+        _ = try Descriptor.open(
+          name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o644, in: parent.fd)
+      }
+    }
+    return try Descriptor.open("/" + trail.joined(separator: "/"), pathOnly, inRoot: root)
+  }
+
+  private static func names(_ path: String) -> [String] {
+    path.split(separator: "/").filter { $0 != "." }.map(String.init)
+  }
+
+  /// Where a symbolic link leads; `nil` for what is none.
+  private func link(
+    _ name: String, in directory: FileDescriptor
+  ) throws(SystemError) -> String? {
+    var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+    let length = readlinkat(directory.rawValue, name, &buffer, buffer.count)
+    if length < 0, errno == EINVAL || errno == ENOENT { return nil }
+    try check("readlink", name, length)
+    return String(decoding: buffer.prefix(length).map(UInt8.init(bitPattern:)), as: UTF8.self)
   }
 
   private func existing(
