@@ -4,7 +4,7 @@ import Netlink
 extension NetworkSpec {
   static let keys = [
     "ip", "gateway", "route", "metric", "defaultroute", "ifname", "mtu", "mac", "sysctl", "probe",
-    "up",
+    "alias", "up",
   ]
 
   mutating func apply(
@@ -32,6 +32,7 @@ extension NetworkSpec {
     case "mac": hardwareAddress = try Self.checkedHardwareAddress(needed())
     case "sysctl": sysctls.append(try Sysctl(needed()))
     case "probe": probes = try Self.truth(value, of: key)
+    case "alias": try addAlias(needed())
     case "up":
       guard value == nil else { throw NetworkError("--net \(text): up takes no value") }
       bringParentUp = true
@@ -40,6 +41,15 @@ extension NetworkSpec {
         "unknown option \(quoted(key)) in --net \(text)\(suggestion(for: key, in: Self.keys)): the options are "
           + Self.keys.joined(separator: ", "))
     }
+  }
+
+  /// Adds a name as `--network-alias` or `alias=` gives it.
+  public mutating func addAlias(_ text: String) throws(NetworkError) {
+    try HostName.check(text, "alias")
+    guard !HostName.isReserved(text) else {
+      throw NetworkError("alias \(text): that name means every machine itself; use another")
+    }
+    if !aliases.contains(text) { aliases.append(text) }
   }
 
   /// Adds an address as `--ip` or `ip=` gives it: `A`, `A/P`, `none`, `dhcp` or `slaac`.

@@ -22,15 +22,16 @@ public struct NetworkSetup: ~Copyable {
     let addresses: [IPAddress]
   }
 
-  /// In a new network namespace, whose loopback is set up.
+  /// In a network namespace; the loopback of a new one is set up.
   ///
   /// - Parameters:
   ///   - namespace: the instance's.
   ///   - id: the instance's.
-  public init(in namespace: consuming Namespace, id: String) throws {
+  ///   - isShared: the namespace is that of others too, and stays as they have it.
+  public init(in namespace: consuming Namespace, id: String, isShared: Bool) throws {
     var socket = try NetlinkSocket.inside(namespace)
     // The kernel gives lo 127.0.0.1/8 and ::1/128 as it comes up.
-    try socket.setLink(index: 1, up: true, named: "lo")
+    if !isShared { try socket.setLink(index: 1, up: true, named: "lo") }
     inside = socket
     self.namespace = namespace
     self.id = id

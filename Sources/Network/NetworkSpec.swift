@@ -75,6 +75,8 @@ public struct NetworkSpec: Hashable, Sendable {
   public var metric: UInt32?
   /// Whether the default route is the one that counts; `nil`: if it is the first that has one.
   public var leadsOut: Bool?
+  /// What the instance is called on the network besides its name.
+  public var aliases: [String] = []
   /// The interface's name inside; `nil` for the next free `ethN`.
   public var interfaceName: String?
   /// Bytes; `nil` for the parent's.
@@ -99,6 +101,11 @@ public struct NetworkSpec: Hashable, Sendable {
     for option in parts.dropFirst() {
       let pair = option.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       try apply(key: String(pair[0]), value: pair.count > 1 ? String(pair[1]) : nil, in: text)
+    }
+    if let alias = aliases.first, !kind.isNamed {
+      throw NetworkError(
+        "--net \(text): alias=\(alias) needs a network that swrun network create has defined; only its instances know each other by name"
+      )
     }
     if !kind.makesInterface, parts.count > 1 {
       throw NetworkError("--net \(parts[0]) takes no options, but \(parts[1]) was given")
@@ -175,6 +182,9 @@ public struct NetworkSpec: Hashable, Sendable {
 }
 
 extension NetworkSpec.Kind {
+  /// Whether it is a network that was defined.
+  public var isNamed: Bool { if case .named = self { true } else { false } }
+
   /// Whether the instance gets an interface of its own by it.
   public var makesInterface: Bool {
     switch self {

@@ -13,6 +13,10 @@ extension InterfaceMonitor {
         "\(spec.summary) is nothing that a running instance can be connected to; give a network, or ipvlan:PARENT"
       )
     }
+    if let shared = record.state.shared {
+      throw NetworkError(
+        "\(record.state.name) shares the network of others (\(shared)) and cannot be connected")
+    }
     if case .named(let name) = spec.kind, plans.contains(where: { $0.spec.network == name }) {
       throw NetworkError("\(record.state.name) is on the network \(name) already")
     }

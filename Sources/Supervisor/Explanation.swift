@@ -6,13 +6,27 @@ public enum Explanation {
   /// One command a line, in the order of the work. `INSTANCE` stands for the new process.
   public static func lines(_ spec: Spec, _ interfaces: [InterfacePlan], usesInit: Bool) -> [String]
   {
-    var lines = ["# the network, from the host's side"]
-    lines.append("ip netns add INSTANCE")
-    lines.append("ip -n INSTANCE link set lo up")
-    lines += interfaces.flatMap(\.explanation)
-    lines.append("# the process, in new network, mount, PID, IPC, UTS and cgroup namespaces")
-    lines.append("ip netns exec INSTANCE unshare --mount --pid --ipc --uts --cgroup --fork")
+    var lines: [String] = []
+    let unshare = "unshare --mount --pid --ipc --uts --cgroup --fork"
+    switch spec.networkNamespace {
+    case .new:
+      lines.append("# the network, from the host's side")
+      lines.append("ip netns add INSTANCE")
+      lines.append("ip -n INSTANCE link set lo up")
+      lines += interfaces.flatMap(\.explanation)
+      lines.append("# the process, in new network, mount, PID, IPC, UTS and cgroup namespaces")
+      lines.append("ip netns exec INSTANCE \(unshare)")
+    case .host:
+      lines.append(
+        "# the process, in the host's network, and new mount, PID, IPC, UTS and cgroup namespaces")
+      lines.append(unshare)
+    case .joined(let path):
+      lines.append(
+        "# the process, in another's network, and new mount, PID, IPC, UTS and cgroup namespaces")
+      lines.append("nsenter --net=\(quoted(path)) \(unshare)")
+    }
     if let hostname = spec.hostname { lines.append("hostname \(quoted(hostname))") }
+    if let domainname = spec.domainname { lines.append("domainname \(quoted(domainname))") }
     lines.append("mount --rbind --make-rprivate \(quoted(spec.root.path)) ROOT")
     lines.append(
       "mount -o remount,bind,\(spec.root.readonly ? "ro," : "")nosuid,nodev ROOT  # and all below it"

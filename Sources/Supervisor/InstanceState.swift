@@ -36,6 +36,9 @@ public struct InstanceState: Sendable, Codable {
   public let hostNamespace: NamespaceRecord
   /// The instance's own network namespace.
   public var namespace: NamespaceRecord?
+  /// `host`, `container:NAME` or `ns:PATH`, where that namespace is not its own.
+  public var shared: String?
+  public var names: NameRecord?
 
   public struct NamespaceRecord: Hashable, Sendable, Codable {
     public let device: UInt64
@@ -65,6 +68,8 @@ public struct InstanceState: Sendable, Codable {
     public var gateways: [String]
     /// Why it is of no use at the moment: its parent is down or has gone.
     public var fault: String?
+    /// `alias=`: what it is called there besides.
+    public var aliases: [String]?
 
     public init(_ plan: InterfacePlan) {
       name = plan.spec.network
@@ -74,12 +79,14 @@ public struct InstanceState: Sendable, Codable {
       parentIndex = plan.parent.index
       addresses = plan.addresses.map { "\($0)" }
       gateways = plan.routes.filter(\.isDefault).map { $0.gateway.map { "\($0)" } ?? "link" }
+      aliases = plan.spec.aliases.isEmpty ? nil : plan.spec.aliases
     }
   }
 
   /// The interfaces' networks, by name where they have one.
   public var networkNames: [String] {
-    networks.map { record in
+    if let shared { return [shared] }
+    return networks.map { record in
       guard let fault = record.fault else { return record.name ?? record.network }
       return
         "\(record.name ?? record.network) (parent \(fault.hasSuffix("is down") ? "down" : "gone"))"

@@ -66,6 +66,8 @@ struct NetworkClaims {
         try FaultPoint.reach("lease of \(address.address)")
       }
     }
+    try HostsFiles(store).update(Set(plans.compactMap(\.spec.network)), of: id)
+    try FaultPoint.reach("the hosts files")
   }
 
   /// Gives back all that the instance has.
@@ -100,6 +102,9 @@ struct NetworkClaims {
       }
     }
     try? store.hostResources().release(user, &host)
+    // Nothing that the others' files lack keeps the instance from its end.
+    try? HostsFiles(store).update(
+      Set(records.compactMap(\.name)), of: id, without: records.map(\.interface))
   }
 }
 

@@ -23,6 +23,7 @@ public struct RunOptions: Sendable {
 
   /// `--bundle`: the directory of an OCI bundle, which then says what is run and how.
   public var bundle: String?
+  public var names = NameOptions()
 
   public init(request: RunRequest) { self.request = request }
 }
@@ -42,15 +43,41 @@ public struct Runner {
 
   /// What would be done, without doing it.
   public func plan() throws -> (Spec, [InterfacePlan]) {
-    let spec = try spec()
-    return (spec, try claims.plan(options.networks))
+    let draft = try draft()
+    return (draft.spec, try claims.plan(options.networks))
   }
 
-  private func spec() throws -> Spec {
-    guard let bundle = options.bundle else { return try Spec(hosting: options.request) }
-    var spec = try Spec(bundle: bundle)
-    spec.linux.maskedPaths += options.request.hiddenPaths
-    return spec
+  /// What is to be run, with what it shares with others.
+  private struct Draft {
+    var spec: Spec
+    let sharing: NetworkSharing?
+    let names: NamePlan
+  }
+
+  private func draft() throws -> Draft {
+    var request = options.request
+    var spec = try options.bundle.map { directory throws in try Spec(bundle: directory) }
+    let sharing = try NetworkSharing(
+      options.networks, bundle: spec?.networkNamespace, in: store)
+    // Who shares a network is called as it is called there.
+    if let owner = sharing?.owner?.names {
+      request.hostname = owner.hostname
+      request.domainname = owner.domainname
+    } else if sharing?.network == .host, request.hostname == nil {
+      request.hostname = try hostName()
+    }
+    request.network = sharing?.network ?? .new
+    if var bundle = spec {
+      bundle.linux.maskedPaths += request.hiddenPaths
+      bundle.networkNamespace = request.network
+      bundle.hostname = options.request.hostname ?? bundle.hostname
+      bundle.domainname = options.request.domainname ?? bundle.domainname
+      spec = bundle
+    }
+    var whole = try spec ?? Spec(hosting: request)
+    let names = try NamePlan(options, whole, sharing)
+    whole.mounts += names.files.map { $0.mount(from: store.directory(request.id)) }
+    return Draft(spec: whole, sharing: sharing, names: names)
   }
 
   private var claims: NetworkClaims { NetworkClaims(store: store, id: options.request.id) }
@@ -79,25 +106,32 @@ public struct Runner {
 
   private func supervise(announceStart: () throws -> Void) throws -> Int32 {
     let id = options.request.id
-    let spec = try spec()
+    let draft = try draft()
+    let spec = draft.spec
     let program = try SeccompCache(directory: store.seccompDirectory).program(spec)
     let plan = try LaunchPlan(spec, usesInit: options.usesInit, seccomp: program)
     let signals = try Session.signalDescriptor()
 
-    let claimed = try claim(spec)
+    let joined = try draft.sharing?.open()
+    let claimed = try claim(draft)
     var host = claimed.host
     let record = claimed.record
     let lock = claimed.lock
     do {
       let streams = try Streams(options, logDirectory: store.logDirectory(id))
       var launch = try Launch(
-        plan, staging: store.stagingDirectory, standard: streams.standard)
+        plan, staging: store.stagingDirectory, standard: streams.standard, joining: joined)
       var network: NetworkSetup
       do {
-        let namespace = try launch.networkNamespace()
+        let namespace =
+          switch consume joined {
+          case .some(let namespace): namespace
+          case .none: try launch.networkNamespace()
+          }
         let identity = try namespace.identity()
         try record.update { $0.namespace = .init(identity) }
-        network = try NetworkSetup(in: namespace, id: id)
+        network = try NetworkSetup(
+          in: namespace, id: id, isShared: draft.sharing != nil)
       } catch {
         launch.abandon()
         throw error
@@ -138,8 +172,9 @@ public struct Runner {
   }
 
   /// Decides what is shared with other instances, name and addresses, while nobody else can.
-  private func claim(_ spec: Spec) throws -> Claim {
+  private func claim(_ draft: Draft) throws -> Claim {
     let id = options.request.id
+    let spec = draft.spec
     let shared = try store.hold()
     try Sweeper(store).sweepHolding(shared)
     let needsNetworks = options.networks.contains { $0.kind.makesInterface }
@@ -153,11 +188,18 @@ public struct Runner {
     do {
       let lock = try FileLock.hold(store.lockPath(id))
       plans = try claims.takeResources(plans, &host)
-      let state = InstanceState(
+      let gateway =
+        draft.names.asksForHost
+        ? try HostGateway.addresses(
+          plans, sharesHost: draft.sharing?.network == .host, &host) : []
+      var state = InstanceState(
         id: id, name: name, command: spec.process.args, status: .creating, created: .now,
         monitor: monitor, bootId: try bootIdentity(), detached: options.detached,
         terminal: spec.process.terminal, removed: options.removed,
         networks: plans.map(InstanceState.NetworkRecord.init), hostNamespace: .init(hostNamespace))
+      state.shared = draft.sharing?.summary
+      state.names = draft.names.record(hostGateway: gateway)
+      try draft.names.make(state, in: store)
       try store.write(spec, of: id)
       let record = InstanceRecord(store, state)
       try store.write(state)

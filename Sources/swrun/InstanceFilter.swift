@@ -24,7 +24,10 @@ struct InstanceFilter {
       case "name": state.name.contains(value)
       case "status": state.status.rawValue == value
       default:
-        state.networks.contains { $0.network.contains(value) || $0.name?.contains(value) == true }
+        state.shared?.contains(value) == true
+          || state.networks.contains {
+            $0.network.contains(value) || $0.name?.contains(value) == true
+          }
       }
     }
   }

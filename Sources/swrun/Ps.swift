@@ -72,7 +72,7 @@ struct Ps: ParsableCommand {
     Row(
       id: state.id, name: state.name, command: state.command, state: state.status.rawValue,
       status: status(state), exitCode: state.exitCode,
-      network: state.networks.isEmpty ? ["none"] : state.networkNames,
+      network: state.networkNames.isEmpty ? ["none"] : state.networkNames,
       address: state.networks.flatMap(\.addresses),
       pid: state.status == .running ? state.process?.pid : nil, created: state.created)
   }

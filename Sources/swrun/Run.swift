@@ -14,13 +14,20 @@ struct Run: ParsableCommand {
     discussion: """
       NETWORKS. --net KIND[:PARENT[:MODE[:FLAG]]][,key=value...], or --net NAME[,key=value...]
         none                       only the loopback (the default)
+        host                       the host's own network, with all its interfaces and ports
+        container:NAME             the network and the names of another instance
+        ns:PATH                    a network namespace that is there, such as /run/netns/blue
         ipvlan:PARENT[:MODE[:FLAG]]  MODE l2 (default), l3, l3s; FLAG bridge (default), private, vepa
         macvlan:PARENT[:MODE]      MODE bridge (default), private, vepa, passthru
         NAME                       a network of swrun network create, which has free addresses
-        keys: ip=A[/P] gateway=G|none ifname=NAME mtu=BYTES up
+        keys: ip=A[/P] gateway=G|none ifname=NAME mtu=BYTES alias=NAME up
       The prefix defaults to that of the parent's subnet which holds the address, else 24 (64). The \
       gateway defaults to the host's, else to the subnet's first address; in l3 and l3s the default \
       route is on-link.
+
+      NAMES. /etc/hosts, /etc/resolv.conf and /etc/hostname are the instance's own, read-only. Instances \
+      on one network NAME know each other by name, host name, id and alias, as they come and go. The \
+      name servers are those of --dns, else those that the host uses, without those on its loopback.
 
       THE INSIDE. The command sees the host's files read-only, with its own /proc, /sys, /dev, /tmp, \
       /run and /var/tmp. It has few capabilities, no way to get more, and a seccomp filter; swrun(1) \
@@ -51,6 +58,8 @@ struct Run: ParsableCommand {
     name: .customLong("gateway"),
     help: ArgumentHelp("Its default gateway, or none.", valueName: "address"))
   var gateways: [String] = []
+
+  @OptionGroup(title: "Names") var names: NameArguments
 
   @Option(name: .customLong("name"), help: "The instance's name (default: one is made up).")
   var name: String?
@@ -113,12 +122,13 @@ struct Run: ParsableCommand {
     help: ArgumentHelp("The command and its arguments.", valueName: "command"))
   var command: [String] = []
 
-  private static let optionNames = [
-    "--net", "--ip", "--gateway", "--name", "--detach", "--rm", "--interactive", "--tty", "--env",
-    "--workdir", "--user", "--volume", "--bundle", "--no-init", "--explain", "--root",
-    "--state-dir", "--help",
-    "--version",
-  ]
+  private static let optionNames =
+    [
+      "--net", "--ip", "--gateway", "--name", "--detach", "--rm", "--interactive", "--tty", "--env",
+      "--workdir", "--user", "--volume", "--bundle", "--no-init", "--explain", "--root",
+      "--state-dir", "--help",
+      "--version",
+    ] + NameArguments.optionNames
 
   mutating func run() throws {
     var request = RunRequest(id: InstanceName.randomID(), command: try requestedCommand())
@@ -127,8 +137,10 @@ struct Run: ParsableCommand {
     request.user = user
     request.volumes = try volumes.map { try RunRequest.Volume(parsing: $0) }
     request.terminal = terminal
+    try names.apply(to: &request)
     var options = RunOptions(request: request)
     options.networks = try specs()
+    options.names = try names.options()
     options.name = name
     options.detached = detached
     options.removed = removed
@@ -162,9 +174,10 @@ struct Run: ParsableCommand {
   /// `--ip` and `--gateway` belong to the one network that takes them.
   private func specs() throws -> [NetworkSpec] {
     var specs = try networks.map { try NetworkSpec(parsing: $0) }
+    try names.addAliases(to: &specs)
     if addresses.isEmpty && gateways.isEmpty { return specs }
     let option = addresses.isEmpty ? "--gateway" : "--ip"
-    guard specs.count == 1, specs[0].kind != .none else {
+    guard specs.count == 1, specs[0].kind.makesInterface else {
       throw NetworkError(
         specs.count > 1
           ? "\(option) does not say which --net it belongs to; write it there: --net \(networks[0]),ip=10.20.20.2"

@@ -24,6 +24,9 @@ struct DocumentationTests {
           words[index] =
             words[index].split(separator: ":")[1] == "eth0" ? "macvlan:eth0" : "macvlan:eth1"
         }
+        if words.prefix(2) == ["network", "create"] {
+          words.insert(contentsOf: ["--driver", "macvlan"], at: 2)
+        }
         // What would wait for a key or a hundred seconds.
         words = words.filter { $0 != "-it" }.map { $0 == "bash" ? "true" : $0 }
         let result = try world.swrun(words)

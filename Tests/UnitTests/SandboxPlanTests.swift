@@ -25,6 +25,48 @@ struct PlanTests {
     #expect(spec.linux.maskedPaths.contains("/proc/kcore"))
   }
 
+  @Test("a host name is the host's inside, also in its variable")
+  func hostname() throws {
+    let spec = try Spec(
+      hosting: request {
+        $0.hostname = "box.lan"
+        $0.domainname = "nis"
+      })
+    #expect(spec.hostname == "box.lan" && spec.domainname == "nis")
+    #expect(spec.process.env.contains("HOSTNAME=box.lan"))
+    #expect(throws: SandboxError.self) {
+      try LaunchPlan(
+        Spec(hosting: request { $0.hostname = String(repeating: "a", count: 65) }),
+        usesInit: true, seccomp: [])
+    }
+  }
+
+  @Test("the network namespace is new, the host's, or one that is there")
+  func network() throws {
+    func namespaces(_ network: Spec.NetworkNamespace) throws -> [Spec.Namespace] {
+      let spec = try Spec(hosting: request { $0.network = network })
+      #expect(spec.networkNamespace == network)
+      #expect(try LaunchPlan(spec, usesInit: true, seccomp: []).network == network)
+      return spec.linux.namespaces.filter { $0.type == "network" }
+    }
+    #expect(try namespaces(.new) == [Spec.Namespace(type: "network")])
+    #expect(try namespaces(.host) == [])
+    #expect(
+      try namespaces(.joined(path: "/run/netns/x"))
+        == [Spec.Namespace(type: "network", path: "/run/netns/x")])
+  }
+
+  @Test("a file of names has no place where a volume has it")
+  func covered() throws {
+    let free = try Spec(hosting: request())
+    #expect(NameFile.allCases.allSatisfy { !$0.isCovered(in: free) })
+    for place in ["/etc/hosts", "//etc/./hosts", "/etc"] {
+      let spec = try Spec(
+        hosting: request { $0.volumes = [try RunRequest.Volume(parsing: "/tmp:\(place)")] })
+      #expect(NameFile.hosts.isCovered(in: spec))
+    }
+  }
+
   @Test("variables are set in order, each once")
   func environment() throws {
     let spec = try Spec(
