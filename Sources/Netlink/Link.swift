@@ -32,6 +32,8 @@ public struct Link: Hashable, Sendable {
   public let vlanID: UInt16?
 
   public var isUp: Bool { flags & UInt32(IFF_UP) != 0 }
+  /// Whether a cable, or what stands for one, is plugged in (`IFF_LOWER_UP`).
+  public var hasCarrier: Bool { flags & 0x10000 != 0 }
   public var isLoopback: Bool { flags & UInt32(IFF_LOOPBACK) != 0 }
   public var isEthernet: Bool { hardwareType == 1 }
   public var isPointToPoint: Bool { flags & UInt32(IFF_POINTOPOINT) != 0 }

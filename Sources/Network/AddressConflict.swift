@@ -8,11 +8,13 @@ public struct AddressConflict: Error, Hashable, Sendable {
   /// It does not have the address yet: it probes for it as well.
   public let isClaim: Bool
 
-  /// `02:42:ac:11:00:02`, as ip-link(8) writes it.
-  public var hardwareText: String {
-    let digits = Array("0123456789abcdef".utf8)
-    return hardwareAddress.map { byte in
-      String(decoding: [digits[Int(byte >> 4)], digits[Int(byte & 15)]], as: UTF8.self)
-    }.joined(separator: ":")
+  /// An error's words for it.
+  ///
+  /// - Parameter parent: the interface behind which it is.
+  public func text(behind parent: String) -> String {
+    let mac = hardwareText(hardwareAddress)
+    return isClaim
+      ? "\(address) is at this moment being claimed on the LAN behind \(parent), by \(mac)"
+      : "\(address) is in use on the LAN behind \(parent), by \(mac)"
   }
 }

@@ -82,6 +82,7 @@ extension NetworkPlanner {
       found.append(address)
     }
     let avoided = own.union(others.flatMap(\.addresses)).union(found.map(\.address))
+      .union(spec.avoided)
     for ipv4 in [true, false] {
       let pools = spec.pools.filter { $0.subnet.address.isIPv4 == ipv4 }
       guard !pools.isEmpty, !found.contains(where: { $0.address.isIPv4 == ipv4 }) else { continue }
@@ -94,7 +95,7 @@ extension NetworkPlanner {
       else {
         let full = list(pools.map { "\($0.range ?? $0.subnet)" })
         throw NetworkError(
-          "the network \(name) is full: no address of \(full) is free. Stop an instance of it (swrun ps --filter network=\(name)), or make a wider network"
+          "the network \(name) is full: no address of \(full) is free\(spec.avoided.isEmpty ? "" : " (\(spec.avoided.count) in use by others on the LAN)"). Stop an instance of it (swrun ps --filter network=\(name)), or make a wider network"
         )
       }
       found.append(address)

@@ -80,8 +80,7 @@ public struct AddressProbe: ~Copyable {
         "\(parent.name) is down, and the LAN behind it cannot be probed. Set it up (ip link set \(parent.name) up), or leave the probe out"
       )
     }
-    // IFF_LOWER_UP
-    guard parent.flags & 0x10000 != 0 else {
+    guard parent.hasCarrier else {
       throw NetworkError(
         "\(parent.name) has no carrier, and the LAN behind it cannot be probed. Plug in the cable, or leave the probe out"
       )

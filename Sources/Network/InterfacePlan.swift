@@ -75,6 +75,12 @@ public struct InterfacePlan: Hashable, Sendable {
     let inside = "ip -n INSTANCE"
     var lines = hostResources.map(\.explanation)
     if !parent.isUp { lines.append("ip link set \(parent.name) up") }
+    for address in probedAddresses {
+      lines.append(
+        address.isIPv4
+          ? "arping -D -c 3 -I \(parent.name) \(address)"
+          : "# three neighbour solicitations for \(address) from :: by \(parent.name)")
+    }
     let mtu = spec.mtu.map { " mtu \($0)" } ?? ""
     let address = spec.hardwareAddress.map { " address \(hardwareText($0))" } ?? ""
     lines.append(

@@ -74,7 +74,7 @@ public struct NetworkDefinition: Hashable, Sendable {
         ?? Self.privateParent(of: request.name))
     let spec = NetworkSpec(kind: kind)
     pools = try Self.pools(request, hasNeighbours: spec.driver?.hasNeighbours ?? true, spec.summary)
-    try options.check(spec)
+    try options.check(spec, isInternal: isInternal)
     var labels: [String: String] = [:]
     for label in request.labels {
       let (key, value) = Self.pair(label)
@@ -115,6 +115,7 @@ public struct NetworkDefinition: Hashable, Sendable {
     spec.kind = kind
     spec.network = name
     spec.mtu = spec.mtu ?? options.mtu
+    spec.probesByDefault = spec.probes == nil
     spec.probes = spec.probes ?? options.probes
     spec.hasPrivateParent = hasPrivateParent
     spec.isInternal = isInternal

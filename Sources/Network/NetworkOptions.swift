@@ -70,7 +70,12 @@ public struct NetworkOptions: Hashable, Sendable {
   }
 
   /// Refuses options that have no meaning together.
-  func check(_ spec: NetworkSpec) throws(NetworkError) {
+  func check(_ spec: NetworkSpec, isInternal: Bool) throws(NetworkError) {
+    if probes == true {
+      var probing = spec
+      probing.hasPrivateParent = isInternal || parent == nil
+      try probing.checkProbe()
+    }
     guard case .ipvlan(let ipvlan) = spec.kind else { return }
     if hostAccess, ipvlan.flag != .bridge {
       throw NetworkError(

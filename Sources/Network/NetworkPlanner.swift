@@ -56,6 +56,7 @@ public struct NetworkPlanner: ~Copyable {
         throw NetworkError("the address \(address.address) is asked for twice, on \(twin.name) too")
       }
     }
+    try spec.checkProbe(of: addresses)
     try checkOthers(others, driver, parent, addresses)
     var plan = InterfacePlan(spec: spec, parent: parent, name: name, addresses: addresses)
     for ipv4 in [true, false] {
@@ -96,9 +97,7 @@ public struct NetworkPlanner: ~Copyable {
     if let source = spec.sources.first {
       throw NetworkError("--net \(spec.summary): ip=\(source.rawValue) is not carried out yet")
     }
-    if spec.probes == true {
-      throw NetworkError("--net \(spec.summary): probe is not carried out yet")
-    }
+    if spec.probes == true { try spec.checkProbe() }
   }
 
   private func freeName(_ spec: NetworkSpec, _ before: [InterfacePlan]) throws -> String {

@@ -86,6 +86,10 @@ public struct NetworkSpec: Hashable, Sendable {
   public var sysctls: [Sysctl] = []
   /// Whether the LAN is asked first who has the address; `nil`: as the network says, else not.
   public var probes: Bool?
+  /// ``probes`` is the network's word, and nobody's who has asked for this interface.
+  public var probesByDefault = false
+  /// Addresses that somebody on the LAN was found to have: none is chosen of these.
+  public var avoided: Set<IPAddress> = []
   /// Sets the parent up where it is down.
   public var bringParentUp = false
 

@@ -118,6 +118,7 @@ public struct Runner {
     let record = claimed.record
     let lock = claimed.lock
     do {
+      let plans = try claims.probe(claimed.plans, options.networks, record, &host)
       let streams = try Streams(options, logDirectory: store.logDirectory(id))
       var launch = try Launch(
         plan, staging: store.stagingDirectory, standard: streams.standard, joining: joined)
@@ -137,7 +138,7 @@ public struct Runner {
         throw error
       }
       do {
-        for plan in claimed.plans { try network.add(plan, &host) }
+        for plan in plans { try network.add(plan, &host) }
         try launch.start()
         try FaultPoint.reach("the start of the workload")
       } catch {
@@ -153,7 +154,7 @@ public struct Runner {
       }
       try announceStart()
       let interfaces = try InterfaceMonitor(
-        record, claims: claims, network: network, plans: claimed.plans, host: host)
+        record, claims: claims, network: network, plans: plans, host: host)
       let code = try attend(launch.finish(), signals, streams, interfaces)
       try end(code, record, lock)
       return code

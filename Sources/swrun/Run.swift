@@ -20,7 +20,7 @@ struct Run: ParsableCommand {
         ipvlan:PARENT[:MODE[:FLAG]]  MODE l2 (default), l3, l3s; FLAG bridge (default), private, vepa
         macvlan:PARENT[:MODE]      MODE bridge (default), private, vepa, passthru
         NAME                       a network of swrun network create, which has free addresses
-        keys: ip=A[/P] gateway=G|none ifname=NAME mtu=BYTES alias=NAME up
+        keys: ip=A[/P] gateway=G|none ifname=NAME mtu=BYTES alias=NAME probe up
       The prefix defaults to that of the parent's subnet which holds the address, else 24 (64). The \
       gateway defaults to the host's, else to the subnet's first address; in l3 and l3s the default \
       route is on-link.
@@ -60,6 +60,10 @@ struct Run: ParsableCommand {
   var gateways: [String] = []
 
   @OptionGroup(title: "Names") var names: NameArguments
+  @Flag(
+    name: .customLong("probe"),
+    help: "Ask the LAN first whether anybody has the addresses (1 s); also probe in --net.")
+  var probe = false
 
   @Option(name: .customLong("name"), help: "The instance's name (default: one is made up).")
   var name: String?
@@ -124,7 +128,8 @@ struct Run: ParsableCommand {
 
   private static let optionNames =
     [
-      "--net", "--ip", "--gateway", "--name", "--detach", "--rm", "--interactive", "--tty", "--env",
+      "--net", "--ip", "--gateway", "--probe", "--name", "--detach", "--rm", "--interactive",
+      "--tty", "--env",
       "--workdir", "--user", "--volume", "--bundle", "--no-init", "--explain", "--root",
       "--state-dir", "--help",
       "--version",
@@ -175,6 +180,7 @@ struct Run: ParsableCommand {
   private func specs() throws -> [NetworkSpec] {
     var specs = try networks.map { try NetworkSpec(parsing: $0) }
     try names.addAliases(to: &specs)
+    if probe { try askToProbe(&specs) }
     if addresses.isEmpty && gateways.isEmpty { return specs }
     let option = addresses.isEmpty ? "--gateway" : "--ip"
     guard specs.count == 1, specs[0].kind.makesInterface else {
@@ -186,5 +192,16 @@ struct Run: ParsableCommand {
     for address in addresses { try specs[0].addAddress(address) }
     for gateway in gateways { try specs[0].addGateway(gateway) }
     return specs
+  }
+
+  /// `--probe` is for all interfaces but those that say otherwise.
+  private func askToProbe(_ specs: inout [NetworkSpec]) throws {
+    guard specs.contains(where: \.kind.makesInterface) else {
+      let what = specs.first.map { "--net \($0.summary) makes" } ?? "the instance has"
+      throw NetworkError(
+        "--probe has nothing to ask for: \(what) no interface with an address. Use it with one, for example --net ipvlan:eth0:l2"
+      )
+    }
+    for index in specs.indices where specs[index].probes == nil { specs[index].probes = true }
   }
 }

@@ -88,7 +88,9 @@ struct AddressProbeTests {
     let expected = AddressConflict(address: address, hardwareAddress: other, isClaim: false)
     #expect(conflict(arp(2, other, [10, 20, 20, 9], [0, 0, 0, 0])) == expected)
     #expect(conflict(arp(1, other, [10, 20, 20, 9], [10, 20, 20, 1])) == expected)
-    #expect(expected.hardwareText == "02:aa:bb:cc:dd:ee")
+    #expect(
+      expected.text(behind: "eth0")
+        == "10.20.20.9 is in use on the LAN behind eth0, by 02:aa:bb:cc:dd:ee")
     // Padded to the least length of an Ethernet frame.
     let padding = [UInt8](repeating: 0, count: 18)
     #expect(conflict(arp(2, other, [10, 20, 20, 9], [0, 0, 0, 0]) + padding) == expected)

@@ -15,6 +15,7 @@ struct NetworkCreate: ParsableCommand {
         mode=MODE            ipvlan: l2 (default), l3, l3s; macvlan: bridge (default), private, vepa, passthru
         flag=FLAG            ipvlan: bridge (default), private, vepa
         mtu=BYTES
+        probe=yes            ask the LAN for an address before it is given to an instance (1 s)
         host-access          ipvlan: the host and the instances reach each other
         proxy-arp            ipvlan l3s: the host answers ARP and NDP for the instances
       Networks on one parent have one driver, and with ipvlan one mode and flag: the kernel keeps one \
