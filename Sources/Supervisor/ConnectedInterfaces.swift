@@ -38,15 +38,19 @@ extension InterfaceMonitor {
       throw error
     }
     _ = consume lock
-    guard let plan = new.first, let own = record.state.networks.last else {
-      throw NetworkError("\(text) makes no interface")
-    }
-    do { try network.add(plan, &host) } catch {
+    do {
+      new = try claims.probe(new, [spec], beside: plans, record, &host)
+      for plan in new { try network.add(plan, &host) }
+    } catch {
+      let taken = record.state.networks.filter { !former.contains($0) }
       try? record.update { $0.networks = former }
-      claims.release(own)
+      for own in taken { claims.release(own) }
       throw error
     }
-    plans.append(plan)
+    guard let own = record.state.networks.last, !new.isEmpty else {
+      throw NetworkError("\(text) makes no interface")
+    }
+    plans += new
     announce()
     return own
   }

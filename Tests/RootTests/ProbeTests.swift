@@ -122,6 +122,26 @@ struct ProbeTests {
     }
   }
 
+  @Test("a running instance that is connected is probed for as well")
+  func connected() throws {
+    try World.with { world in
+      let mac = try occupy(world, "10.20.20.2/24")
+      let created = try world.swrun(
+        "network", "create", "--driver", "macvlan", "--subnet", "10.20.20.0/24", "--opt",
+        "parent=eth0", "--opt", "probe=yes", "lan")
+      try #require(created.code == 0, "\(created)")
+      let run = try world.swrun("-d", "--rm", "--name", "one", "--", "sleep", "99")
+      try #require(run.code == 0, "\(run)")
+      let refused = try world.swrun("network", "connect", "--ip", "10.20.20.2", "lan", "one")
+      #expect(refused.code == 125)
+      #expect(refused.errors.contains("10.20.20.2 is in use on the LAN behind eth0, by \(mac)"))
+      #expect(try world.swrun("network", "connect", "lan", "one").code == 0)
+      #expect(try world.swrun("ps").lines[1].contains(" 10.20.20.3/24 "))
+      try #require(try world.swrun("rm", "-f", "one").code == 0)
+      #expect(try world.leftovers() == [])
+    }
+  }
+
   @Test("a network whose addresses are all in use says so")
   func full() throws {
     try World.with { world in
