@@ -62,7 +62,7 @@ struct Run: ParsableCommand {
   @OptionGroup(title: "Names") var names: NameArguments
   @Flag(
     name: .customLong("probe"),
-    help: "Ask the LAN first whether anybody has the addresses (1 s); also probe in --net.")
+    help: "Ask the LAN first whether anybody has the addresses (1 s); --net has it as a key.")
   var probe = false
 
   @Option(name: .customLong("name"), help: "The instance's name (default: one is made up).")

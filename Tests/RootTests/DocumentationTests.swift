@@ -21,8 +21,8 @@ struct DocumentationTests {
       for example in examples {
         var words = example.split(separator: " ").map(String.init)
         if let index = words.firstIndex(where: { $0.hasPrefix("ipvlan:") }) {
-          words[index] =
-            words[index].split(separator: ":")[1] == "eth0" ? "macvlan:eth0" : "macvlan:eth1"
+          let keys = words[index].drop { $0 != "," }
+          words[index] = "macvlan:\(words[index].split(separator: ":")[1])\(keys)"
         }
         if words.prefix(2) == ["network", "create"] {
           words.insert(contentsOf: ["--driver", "macvlan"], at: 2)
