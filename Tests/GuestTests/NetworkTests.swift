@@ -200,6 +200,33 @@ struct NetworkTests {
     }
   }
 
+  @Test("a neighbour on the LAN fetches a page from nginx at its own address")
+  func web() throws {
+    try World.with { world in
+      let configuration = """
+        daemon off; pid /tmp/pid; error_log /dev/stderr; events {}
+        http { access_log off; client_body_temp_path /tmp/b; proxy_temp_path /tmp/p;
+          fastcgi_temp_path /tmp/f; uwsgi_temp_path /tmp/u; scgi_temp_path /tmp/s;
+          server { listen 80; listen [::]:80; return 200 "hello from $server_addr"; } }
+        """
+      try writeAtomically(Array(configuration.utf8), to: "\(world.directory)/nginx.conf")
+      try done(
+        world, "network", "create", "--subnet", "10.20.20.0/24", "--opt", "parent=eth0", "lan")
+      try done(
+        world, "-d", "--name", "web", "--net", "lan", "-v",
+        "\(world.directory)/nginx.conf:/tmp/nginx.conf:ro", "--", "nginx", "-c", "/tmp/nginx.conf")
+      var answer = ""
+      #expect(
+        try eventually {
+          answer = try world.lan("curl", "-sS", "--max-time", "10", "http://10.20.20.2/").output
+          return answer == "hello from 10.20.20.2"
+        }, "\(answer)")
+      #expect(try world.swrun("stop", "web").code == 0)
+      #expect(try world.swrun("rm", "web").code == 0)
+      #expect(try world.leftovers() == [])
+    }
+  }
+
   @Test("two networks share a parent, and one that would flip its mode is refused by name")
   func shared() throws {
     try World.with { world in
