@@ -17,22 +17,41 @@ public enum HostResource: Hashable, Sendable, Codable {
   case neighbour(address: IPAddress, hardwareAddress: [UInt8]?, interface: String)
   /// A setting below `/proc/sys/net`: `ipv4/conf/eth0/rp_filter`.
   case sysctl(path: String, value: String)
+  /// A bridge for instances. Where it has addresses it is their gateway.
+  case bridge(name: String, addresses: [InterfaceAddress], hardwareAddress: [UInt8], mtu: UInt32)
+  /// A part of the table of rules, ``Nftables``.
+  case nftables(table: String, part: Nftables.Part)
+  /// An interface forwards IPv4 to and from bridges, and nothing else that it did not.
+  case forwarding(interface: String, table: String)
+  /// The same of IPv6, which Linux before 6.17 switches on for all interfaces or none.
+  case ipv6Forwarding(table: String)
 
   /// What tells it from others; one resource has one key.
   public var key: String {
     switch self {
-    case .vlan(let name, _, _), .dummy(let name), .shim(let name, _, _, _): "link \(name)"
+    case .vlan(let name, _, _), .dummy(let name), .shim(let name, _, _, _),
+      .bridge(let name, _, _, _):
+      "link \(name)"
     case .route(let destination, let interface, _): "route \(destination) \(interface)"
     case .neighbour(let address, let hardware, let interface):
       "\(hardware == nil ? "proxy" : "neighbour") \(address) \(interface)"
     case .sysctl(let path, _): "sysctl \(path)"
+    case .nftables(let table, let part): "nft \(table) \(part.key)"
+    case .forwarding(let interface, _): "forwarding \(interface)"
+    case .ipv6Forwarding: "forwarding IPv6"
     }
+  }
+
+  /// Whether one that is there, and that no instance of ours is known to need, is in the way.
+  var isExclusive: Bool {
+    if case .bridge = self { true } else { false }
   }
 
   /// Whether the host has it already.
   func isPresent(_ host: inout NetlinkSocket) throws -> Bool {
     switch self {
-    case .vlan(let name, _, _), .dummy(let name), .shim(let name, _, _, _):
+    case .vlan(let name, _, _), .dummy(let name), .shim(let name, _, _, _),
+      .bridge(let name, _, _, _):
       return try host.link(named: name) != nil
     case .route(let destination, let interface, _):
       guard let link = try host.link(named: interface) else { return false }
@@ -41,13 +60,22 @@ public enum HostResource: Hashable, Sendable, Codable {
     // An entry that the kernel has learnt is replaced; nobody else sets one for an instance.
     case .neighbour: return false
     case .sysctl(let path, let value): return try Self.read(path) == value
+    // Adding it again changes nothing, and brings back what somebody has flushed.
+    case .nftables: return false
+    case .forwarding(let interface, _):
+      return try Self.read(Forwarding.setting(of: interface)) == "1"
+    case .ipv6Forwarding: return try Self.read(Forwarding.ipv6) == "1"
     }
   }
 
   /// What was there before and comes back with ``undo(_:former:)``.
-  func former() throws -> String? {
-    guard case .sysctl(let path, _) = self else { return nil }
-    return try Self.read(path)
+  func former(_ host: inout NetlinkSocket) throws -> String? {
+    switch self {
+    case .sysctl(let path, _): return try Self.read(path)
+    case .forwarding: return try Forwarding.former()
+    case .ipv6Forwarding: return try Forwarding.formerIPv6(&host)
+    default: return nil
+    }
   }
 
   /// - Throws: what the kernel refuses, with what was to be made.
@@ -73,6 +101,14 @@ public enum HostResource: Hashable, Sendable, Codable {
         let index = try Self.index(of: interface, &host)
         try host.setNeighbour(Neighbour(address, hardwareAddress: hardware), on: index)
       case .sysctl(let path, let value): try Self.write(path, value)
+      case .bridge(let name, let addresses, let hardwareAddress, let mtu):
+        try Self.makeBridge(name, addresses, hardwareAddress, mtu, &host)
+      // Each of the others brings it along.
+      case .nftables(_, .table): break
+      case .nftables(let table, let part):
+        try NftablesProgram.apply(Nftables.adding(part, to: table))
+      case .forwarding(let interface, let table): try Forwarding.open(interface, table)
+      case .ipv6Forwarding(let table): try Forwarding.openIPv6(table, &host)
       }
     } catch let error as NetlinkError {
       if error.errno.rawValue == EOPNOTSUPP, let module {
@@ -90,7 +126,8 @@ public enum HostResource: Hashable, Sendable, Codable {
     case .vlan: "8021q"
     case .dummy: "dummy"
     case .shim: "ipvlan"
-    case .route, .neighbour, .sysctl: nil
+    case .bridge: "bridge"
+    case .route, .neighbour, .sysctl, .nftables, .forwarding, .ipv6Forwarding: nil
     }
   }
 
@@ -110,6 +147,12 @@ public enum HostResource: Hashable, Sendable, Codable {
       // Somebody who has set something else since means it.
       guard let former, (try? Self.read(path)) == value else { return }
       try Self.write(path, former)
+    case .bridge(let name, _, _, _): try Self.delete(name, kind: "bridge", &host)
+    case .nftables(let table, let part):
+      try NftablesProgram.apply(Nftables.removing(part, from: table))
+    case .forwarding(let interface, let table):
+      try Forwarding.close(interface, table, former: former)
+    case .ipv6Forwarding(let table): try Forwarding.closeIPv6(table, former: former)
     }
   }
 
@@ -131,6 +174,61 @@ public enum HostResource: Hashable, Sendable, Codable {
       return "ip neigh add proxy \(address) dev \(interface)"
     case .sysctl(let path, let value):
       return "sysctl -w net/\(path)=\(value)"
+    case .bridge(let name, let addresses, let hardwareAddress, let mtu):
+      let address = hardwareText(hardwareAddress)
+      var lines = ["ip link add \(name) address \(address) mtu \(mtu) type bridge"]
+      if addresses.allSatisfy(\.address.isIPv4) {
+        lines.append("ip link set \(name) addrgenmode none")
+      }
+      lines += Self.bridgeSettings(name, addresses).map { "sysctl -w net/\($0.0)=\($0.1)" }
+      lines += addresses.map { "ip addr add \($0) dev \(name)" }
+      return (lines + ["ip link set \(name) up"]).joined(separator: "\n")
+    case .nftables(let table, .table):
+      return "nft -f - <<END\n\(Nftables.base(table))END"
+    case .nftables(let table, let part):
+      return Nftables.elements(part).map { "nft add element inet \(table) '\($0.full)'" }
+        .joined(separator: "\n")
+    case .forwarding(let interface, let table):
+      return
+        "nft add element inet \(table) 'opened4 { \"\(interface)\" }'\nsysctl -w net/\(Forwarding.setting(of: interface))=1"
+    case .ipv6Forwarding:
+      return "sysctl -w net/\(Forwarding.ipv6)=1"
+    }
+  }
+
+  /// What the host does, and does not do, on a bridge of its own: instances there are no routers of
+  /// the host's, CVE-2020-13401, and reach it neither as 127.0.0.1 (``Nftables``), though it reaches
+  /// them from there.
+  private static func bridgeSettings(
+    _ name: String, _ addresses: [InterfaceAddress]
+  ) -> [(String, String)] {
+    var settings: [(String, String)] = []
+    if FileIdentity(path: "/proc/sys/net/ipv6") != nil {
+      settings.append(("ipv6/conf/\(name)/accept_ra", "0"))
+    }
+    if addresses.contains(where: \.address.isIPv4) {
+      settings.append(("ipv4/conf/\(name)/forwarding", "1"))
+      settings.append(("ipv4/conf/\(name)/route_localnet", "1"))
+    }
+    return settings
+  }
+
+  private static func makeBridge(
+    _ name: String, _ addresses: [InterfaceAddress], _ hardwareAddress: [UInt8], _ mtu: UInt32,
+    _ host: inout NetlinkSocket
+  ) throws {
+    try host.createBridge(name, hardwareAddress: hardwareAddress, mtu: mtu, alias: alias)
+    do {
+      let index = try Self.index(of: name, &host)
+      let hasIPv6 = FileIdentity(path: "/proc/sys/net/ipv6") != nil
+      let usesIPv6 = addresses.contains { !$0.address.isIPv4 }
+      try host.rename(index: index, to: name, ipv6: hasIPv6 ? usesIPv6 : nil)
+      for (path, value) in bridgeSettings(name, addresses) { try write(path, value) }
+      for address in addresses { try host.addAddress(address, to: index) }
+      try host.setLink(index: index, up: true, named: name)
+    } catch {
+      try? delete(name, kind: "bridge", &host)
+      throw error
     }
   }
 

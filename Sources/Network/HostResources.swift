@@ -56,10 +56,17 @@ public struct HostResources: Sendable {
       if try !resource.isPresent(&host) { try resource.make(&host) }
       return
     }
-    if try resource.isPresent(&host) { return }
+    if try resource.isPresent(&host) {
+      guard !resource.isExclusive else {
+        throw NetworkError(
+          "the host has an interface already that the network's own would be called by: \(resource.explanation.prefix { $0 != "\n" }). Give the network another name for it (--opt bridge=NAME), or use what is there: --net bridge:NAME"
+        )
+      }
+      return
+    }
     try makeDirectories(directory)
     let record = Record(
-      resource: resource, former: try resource.former(), bootId: try bootIdentity(),
+      resource: resource, former: try resource.former(&host), bootId: try bootIdentity(),
       made: Clock.monotonic(), users: [user])
     try write(record, path)
     do { try resource.make(&host) } catch {

@@ -14,6 +14,8 @@ public struct InterfacePlan: Hashable, Sendable {
   public internal(set) var spareRoutes: [Route] = []
   /// Neighbours that the instance cannot ask for their MAC address.
   public internal(set) var neighbours: [Neighbour] = []
+  /// The host's ports that lead to this interface.
+  public internal(set) var published: [PortBinding] = []
   /// What has to be on the host before the interface is made, in this order.
   public internal(set) var hostResources: [HostResource] = []
 
@@ -26,6 +28,9 @@ public struct InterfacePlan: Hashable, Sendable {
 
   /// Whether the neighbours have to be told of the addresses.
   public var announces: Bool { spec.driver?.hasNeighbours == true && !addresses.isEmpty }
+
+  /// Whether it is a port of a bridge.
+  public var isPort: Bool { if case .bridge = spec.kind { true } else { false } }
 
   public var usesIPv6: Bool {
     spec.withoutAddress || spec.sources.contains(.slaac)
@@ -73,7 +78,7 @@ public struct InterfacePlan: Hashable, Sendable {
   public var explanation: [String] {
     guard let driver = spec.driver else { return [] }
     let inside = "ip -n INSTANCE"
-    var lines = hostResources.map(\.explanation)
+    var lines = hostResources.flatMap { $0.explanation.split(separator: "\n").map(String.init) }
     if !parent.isUp { lines.append("ip link set \(parent.name) up") }
     for address in probedAddresses {
       lines.append(
@@ -83,9 +88,18 @@ public struct InterfacePlan: Hashable, Sendable {
     }
     let mtu = spec.mtu.map { " mtu \($0)" } ?? ""
     let address = spec.hardwareAddress.map { " address \(hardwareText($0))" } ?? ""
-    lines.append(
-      "ip link add link \(parent.name) name \(name) netns INSTANCE\(mtu)\(address) \(driver.explanation)"
-    )
+    if case .bridge = spec.kind {
+      lines.append(
+        "ip link add vINSTANCE mtu \(parent.mtu) master \(parent.name) type veth peer name \(name) netns INSTANCE mtu \(spec.mtu ?? parent.mtu)\(address)"
+      )
+      if !published.isEmpty { lines.append("bridge link set dev vINSTANCE hairpin on") }
+      lines.append("ip link set vINSTANCE addrgenmode none")
+      lines.append("ip link set vINSTANCE up")
+    } else {
+      lines.append(
+        "ip link add link \(parent.name) name \(name) netns INSTANCE\(mtu)\(address) \(driver.explanation)"
+      )
+    }
     if !usesIPv6 { lines.append("\(inside) link set \(name) addrgenmode none") }
     for sysctl in spec.sysctls {
       lines.append("ip netns exec INSTANCE sysctl -w net/\(sysctl.path(of: name))=\(sysctl.value)")

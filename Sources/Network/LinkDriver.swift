@@ -26,6 +26,7 @@ extension NetworkSpec {
     case .none, .host, .container, .namespace, .named: nil
     case .ipvlan(let ipvlan): ipvlan
     case .macvlan(let macvlan): macvlan
+    case .bridge(let bridge): bridge
     }
   }
 }

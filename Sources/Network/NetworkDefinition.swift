@@ -39,7 +39,7 @@ public struct NetworkDefinition: Hashable, Sendable {
   public let labels: [String: String]
   public let created: String
 
-  static let drivers = ["ipvlan", "macvlan"]
+  static let drivers = ["ipvlan", "macvlan", "bridge"]
   /// Words that `--net` takes for something else.
   private static let reserved = [
     "none", "host", "bridge", "ipvlan", "macvlan", "container", "ns", "default",
@@ -54,7 +54,9 @@ public struct NetworkDefinition: Hashable, Sendable {
         "\(quoted(request.name)) is not a network's name: it is [a-zA-Z0-9][a-zA-Z0-9_.-]*, at most 63 characters"
       )
     }
-    guard !Self.reserved.contains(request.name) else {
+    // The built-in network is made by swrun, or before it by who wants another subnet for it.
+    let isBuiltIn = request.name == BuiltInBridge.network && request.driver == "bridge"
+    guard isBuiltIn || !Self.reserved.contains(request.name) else {
       throw NetworkError(
         "a network cannot be called \(request.name): --net takes that word for something else")
     }
@@ -68,10 +70,12 @@ public struct NetworkDefinition: Hashable, Sendable {
     }
     isInternal = request.isInternal
     options = try NetworkOptions(request.options, driver: driver)
+    let ownParent =
+      driver == "bridge" ? Bridge.name(of: request.name) : Self.privateParent(of: request.name)
     kind = try options.kind(
       driver: driver,
-      parent: options.parent.flatMap { request.isInternal ? nil : $0 }
-        ?? Self.privateParent(of: request.name))
+      parent: options.bridge ?? options.parent.flatMap { request.isInternal ? nil : $0 }
+        ?? ownParent)
     let spec = NetworkSpec(kind: kind)
     pools = try Self.pools(request, hasNeighbours: spec.driver?.hasNeighbours ?? true, spec.summary)
     try options.check(spec, isInternal: isInternal)
@@ -108,7 +112,9 @@ public struct NetworkDefinition: Hashable, Sendable {
   /// a dummy of its own: what is sent there meets the network's other instances and nobody else.
   public var parent: String { NetworkSpec(kind: kind).parent ?? "" }
 
-  public var hasPrivateParent: Bool { isInternal || options.parent == nil }
+  public var hasPrivateParent: Bool {
+    driver != "bridge" && (isInternal || options.parent == nil)
+  }
 
   /// Puts into an interface's spec what the network says.
   func apply(to spec: inout NetworkSpec) throws(NetworkError) {
@@ -118,6 +124,7 @@ public struct NetworkDefinition: Hashable, Sendable {
     spec.probesByDefault = spec.probes == nil
     spec.probes = spec.probes ?? options.probes
     spec.hasPrivateParent = hasPrivateParent
+    spec.ownBridge = driver == "bridge" ? OwnBridge(mtu: options.mtu ?? 1500) : nil
     spec.isInternal = isInternal
     spec.hasHostAccess = options.hostAccess
     spec.hasProxyArp = options.proxyArp
@@ -129,7 +136,14 @@ public struct NetworkDefinition: Hashable, Sendable {
   /// Refuses what cannot be beside `other`: the kernel keeps one mode and flag for a parent's ipvlan
   /// slaves, carries one kind of slave on it, and an address is one instance's.
   func check(beside other: NetworkDefinition) throws(NetworkError) {
-    guard parent == other.parent else { return }
+    // The host routes to all of its bridges.
+    let bothRouted = driver == "bridge" && other.driver == "bridge"
+    guard parent == other.parent || bothRouted else { return }
+    if bothRouted, parent == other.parent {
+      throw NetworkError(
+        "\(parent) is the bridge of the network \(other.name). Use that network, or another bridge: --opt bridge=NAME"
+      )
+    }
     guard driver == other.driver else {
       throw NetworkError(
         "\(parent) is the parent of the network \(other.name), which is \(other.driver), and carries one kind of slave. Use --driver \(other.driver), or another parent"
@@ -149,7 +163,7 @@ public struct NetworkDefinition: Hashable, Sendable {
     for pool in pools {
       if let twin = other.pools.first(where: { Self.overlaps($0.subnet, pool.subnet) }) {
         throw NetworkError(
-          "the subnet \(pool.subnet) overlaps \(twin.subnet) of the network \(other.name) on \(parent). Use that network, or another subnet"
+          "the subnet \(pool.subnet) overlaps \(twin.subnet) of the network \(other.name)\(bothRouted ? "" : " on \(parent)"). Use that network, or another subnet"
         )
       }
     }

@@ -2,6 +2,8 @@
 public struct NetworkOptions: Hashable, Sendable {
   /// `nil`: the network has a dummy of its own.
   public private(set) var parent: String?
+  /// The name of a bridge network's own bridge; `nil`: one by the network's name.
+  public private(set) var bridge: String?
   public private(set) var mode: String?
   public private(set) var flag: String?
   /// Bytes.
@@ -12,14 +14,16 @@ public struct NetworkOptions: Hashable, Sendable {
 
   /// Docker's spellings of the same options, by our own.
   private static let common = [
-    "parent": "parent", "mtu": "mtu", "com.docker.network.driver.mtu": "mtu", "probe": "probe",
+    "mtu": "mtu", "com.docker.network.driver.mtu": "mtu", "probe": "probe",
   ]
   private static let spellings = [
     "ipvlan": [
-      "mode": "mode", "ipvlan_mode": "mode", "flag": "flag", "ipvlan_flag": "flag",
+      "parent": "parent", "mode": "mode", "ipvlan_mode": "mode", "flag": "flag",
+      "ipvlan_flag": "flag",
       "host-access": "host-access", "proxy-arp": "proxy-arp",
     ],
-    "macvlan": ["mode": "mode", "macvlan_mode": "mode"],
+    "macvlan": ["parent": "parent", "mode": "mode", "macvlan_mode": "mode"],
+    "bridge": ["bridge": "bridge", "com.docker.network.bridge.name": "bridge"],
   ]
 
   /// - Throws: for an option that the driver does not have.
@@ -56,6 +60,11 @@ public struct NetworkOptions: Hashable, Sendable {
     case "parent":
       parent = try NetworkSpec.checkedInterfaceName(value)
       _ = try VLANName(value)
+    case "bridge":
+      bridge = try NetworkSpec.checkedInterfaceName(value)
+      guard Nftables.isWritable(value) else {
+        throw NetworkError("the bridge's name \(quoted(value)) cannot stand in a rule of nftables")
+      }
     case "mode": mode = value
     case "flag": flag = value
     case "mtu": mtu = try NetworkSpec.checkedMTU(value)
@@ -65,6 +74,7 @@ public struct NetworkOptions: Hashable, Sendable {
 
   /// The kind of slave, read from the same words as after `--net`, and so with the same checks.
   func kind(driver: String, parent: String) throws(NetworkError) -> NetworkSpec.Kind {
+    if driver == "bridge" { return .bridge(Bridge(parent: parent)) }
     let words = [driver, parent] + [mode, flag].compactMap { $0 }
     return driver == "ipvlan" ? .ipvlan(try Ipvlan(words)) : .macvlan(try Macvlan(words))
   }

@@ -7,12 +7,16 @@ public struct NetworkPlanner: ~Copyable {
   var host: NetlinkSocket
   private let known: [Slave]
   private var hostAddresses: [AssignedAddress]?
+  /// The table of rules that bridges have, ``Nftables/table(root:)``.
+  let table: String
 
   /// - Parameters:
   ///   - host: a socket of the namespace that has the parents, this process's own.
   ///   - known: the slaves of instances that live, from their state.
-  public init(host: consuming NetlinkSocket, known: [Slave]) {
+  ///   - table: see ``Nftables/table(root:)``.
+  public init(host: consuming NetlinkSocket, known: [Slave], table: String = "swrun") {
     self.host = host
+    self.table = table
     self.known = known
   }
 
@@ -21,10 +25,16 @@ public struct NetworkPlanner: ~Copyable {
 
   /// Plans interfaces of an instance, in the order asked for.
   ///
-  /// - Parameter existing: those that it has already.
+  /// - Parameters:
+  ///   - existing: those that it has already.
+  ///   - ports: what is to be reached by the host's addresses.
   public mutating func plan(
-    _ specs: [NetworkSpec], beside existing: [InterfacePlan] = []
+    _ specs: [NetworkSpec], beside existing: [InterfacePlan] = [],
+    publishing ports: [PublishedPort] = []
   ) throws -> [InterfacePlan] {
+    if !ports.isEmpty, !specs.contains(where: { $0.ownBridge != nil && !$0.isInternal }) {
+      throw Self.cannotPublish(specs)
+    }
     if specs.count > 1, let alone = specs.first(where: { !$0.kind.makesInterface }) {
       throw NetworkError(
         "--net \(alone.summary) stands alone: with it there is no other interface")
@@ -34,11 +44,12 @@ public struct NetworkPlanner: ~Copyable {
       switch spec.kind {
       case .none, .host, .container, .namespace: continue
       case .named(let name): preconditionFailure("the network \(name) was not looked up")
-      case .ipvlan, .macvlan: break
+      case .ipvlan, .macvlan, .bridge: break
       }
       guard let driver = spec.driver else { continue }
       try plans.append(plan(spec, driver, before: plans))
     }
+    try publish(ports, on: &plans, from: existing.count, specs)
     return RouteChoice.settle(plans, decided: existing.count)
   }
 
@@ -72,6 +83,7 @@ public struct NetworkPlanner: ~Copyable {
 
   /// What the host needs beside the parent, and the instance to know of it.
   mutating func planHost(_ plan: inout InterfacePlan) throws {
+    if let own = plan.spec.ownBridge { try planBridge(&plan, own) }
     guard plan.spec.hasHostAccess || plan.spec.hasProxyArp,
       case .ipvlan(let ipvlan) = plan.spec.kind
     else { return }
@@ -117,6 +129,11 @@ public struct NetworkPlanner: ~Copyable {
   ) throws -> (Link, HostResource?) {
     let name = driver.parent
     let found = name.utf8.count <= 15 ? try host.link(named: name) : nil
+    if let own = spec.ownBridge {
+      let parent = try fitOwnBridge(spec, own, named: name, found: found)
+      try check(parent, spec, driver)
+      return (parent, nil)
+    }
     if spec.hasPrivateParent {
       let parent = found ?? Link(expected: name, kind: "dummy", mtu: 1500)
       try check(parent, spec, driver)

@@ -55,7 +55,13 @@ public struct NetworkSetup: ~Copyable {
     let temporaryName = "sw\(id.prefix(10))-\(count)"
     count = (count + 1) % 100
     do {
-      try host.request(Self.createMessage(plan, driver, temporaryName, namespace.fd))
+      if case .bridge = plan.spec.kind {
+        try host.createVeth(
+          Self.vethPair(plan, temporaryName), namespace: namespace.fd,
+          reflects: !plan.published.isEmpty, hasIPv6: Self.kernelHasIPv6)
+      } else {
+        try host.request(Self.createMessage(plan, driver, temporaryName, namespace.fd))
+      }
     } catch {
       throw Self.explain(error, plan, driver, &host)
     }
@@ -101,6 +107,14 @@ public struct NetworkSetup: ~Copyable {
         }
       }
     }
+  }
+
+  /// The end that stays on the host is called by the instance, and so by what `ps` shows.
+  static func vethPair(_ plan: InterfacePlan, _ temporaryName: String) -> VethPair {
+    VethPair(
+      name: "v\(temporaryName.dropFirst(2))", bridge: plan.parent.index, mtu: plan.parent.mtu,
+      peerName: temporaryName, peerMTU: plan.spec.mtu ?? plan.parent.mtu,
+      peerHardwareAddress: plan.spec.hardwareAddress)
   }
 
   /// The slave is made straight in the instance's namespace, where nobody else sees it. Before

@@ -10,6 +10,7 @@ public struct NetworkSpec: Hashable, Sendable {
     case host
     case ipvlan(Ipvlan)
     case macvlan(Macvlan)
+    case bridge(Bridge)
     /// The network namespace of the instance that is called so.
     case container(String)
     /// A network namespace that a file holds, such as `/run/netns/NAME`.
@@ -56,6 +57,8 @@ public struct NetworkSpec: Hashable, Sendable {
   public var pools: [AddressPool] = []
   /// The parent is a dummy of the network's own: nothing leaves the host by it.
   public var hasPrivateParent = false
+  /// The bridge is the network's own, and swrun makes it.
+  public var ownBridge: OwnBridge?
   /// There is no way out of the network: no default route.
   public var isInternal = false
   /// The host and the instance reach each other, ``HostAccess``.
@@ -93,7 +96,7 @@ public struct NetworkSpec: Hashable, Sendable {
   /// Sets the parent up where it is down.
   public var bringParentUp = false
 
-  static let kinds = ["ipvlan", "macvlan", "none", "host", "container", "ns"]
+  static let kinds = ["ipvlan", "macvlan", "bridge", "none", "host", "container", "ns"]
 
   public init(kind: Kind) { self.kind = kind }
 
@@ -134,6 +137,9 @@ public struct NetworkSpec: Hashable, Sendable {
     case "macvlan":
       try refuseMore(than: 3, form: "macvlan:PARENT[:MODE]")
       return .macvlan(try Macvlan(words))
+    case "bridge" where words.count > 1:
+      try refuseMore(than: 2, form: "bridge[:NAME]")
+      return .bridge(try Bridge(words))
     case "container":
       try refuseMore(than: 2, form: "container:NAME")
       guard words.count == 2, !words[1].isEmpty else {
@@ -165,6 +171,7 @@ public struct NetworkSpec: Hashable, Sendable {
     case .ipvlan(let former):
       kind = .ipvlan(Ipvlan(parent: name, mode: former.mode, flag: former.flag))
     case .macvlan(let former): kind = .macvlan(Macvlan(parent: name, mode: former.mode))
+    case .bridge: kind = .bridge(Bridge(parent: name))
     case .none, .host, .container, .namespace, .named: break
     }
   }
@@ -181,6 +188,7 @@ public struct NetworkSpec: Hashable, Sendable {
       "ipvlan:\(ipvlan.parent):\(ipvlan.mode.rawValue)"
         + (ipvlan.flag == .bridge ? "" : ":\(ipvlan.flag.rawValue)")
     case .macvlan(let macvlan): "macvlan:\(macvlan.parent):\(macvlan.mode.rawValue)"
+    case .bridge(let bridge): "bridge:\(bridge.parent)"
     }
   }
 }
@@ -193,7 +201,7 @@ extension NetworkSpec.Kind {
   public var makesInterface: Bool {
     switch self {
     case .none, .host, .container, .namespace: false
-    case .ipvlan, .macvlan, .named: true
+    case .ipvlan, .macvlan, .bridge, .named: true
     }
   }
 }

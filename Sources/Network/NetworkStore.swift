@@ -38,6 +38,8 @@ public struct NetworkStore: Sendable {
     return (networks, faults)
   }
 
+  func exists(_ name: String) -> Bool { FileIdentity(path: path(name)) != nil }
+
   /// One network.
   ///
   /// - Throws: that there is none, with those that there are; or what is wrong with its file.

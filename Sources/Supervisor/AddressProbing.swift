@@ -59,7 +59,9 @@ extension NetworkClaims {
     for former in record.state.networks where names.contains(former.interface) {
       giveBack([former], user: "\(id)/\(former.interface)", &host)
     }
-    let next = try takeResources(plan(specs, beside: existing), &host)
+    // The ports are kept already, and lead to the new address.
+    let ports = plans.flatMap(\.published).map(PublishedPort.init)
+    let next = try takeResources(plan(specs, beside: existing, publishing: ports), &host)
     try record.update { state in
       state.networks.removeAll { names.contains($0.interface) }
       state.networks += next.map(InstanceState.NetworkRecord.init)

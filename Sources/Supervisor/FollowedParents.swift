@@ -9,7 +9,8 @@ extension InterfaceMonitor {
     case .removed(let link):
       for plan in plans where plan.parent.index == link.index && !lost.contains(plan.name) {
         // A parent that goes into another network namespace takes its slaves along.
-        if network.link(plan.name) == nil { lose(plan) }
+        // A bridge that goes lets go of its ports, which stay.
+        if network.link(plan.name) == nil || plan.isPort { lose(plan) }
       }
     case .changed(let link):
       for plan in plans {
@@ -27,12 +28,17 @@ extension InterfaceMonitor {
     for plan in plans {
       if lost.contains(plan.name) {
         rebuild(plan)
-      } else if network.link(plan.name) == nil {
+      } else if network.link(plan.name) == nil || isOrphan(plan) {
         lose(plan)
       } else if let link = (try? host.link(index: plan.parent.index)).flatMap({ $0 }) {
         adopt(link, plan)
       }
     }
+  }
+
+  /// Whether it was a port of a bridge that has gone.
+  private func isOrphan(_ plan: InterfacePlan) -> Bool {
+    plan.isPort && (try? host.link(index: plan.parent.index)) == .some(nil)
   }
 
   /// The kernel has removed the interface with its parent.

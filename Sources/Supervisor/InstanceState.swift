@@ -70,6 +70,8 @@ public struct InstanceState: Sendable, Codable {
     public var fault: String?
     /// `alias=`: what it is called there besides.
     public var aliases: [String]?
+    /// The host's ports that lead to it; none: `nil`.
+    public var ports: [PortBinding]?
 
     public init(_ plan: InterfacePlan) {
       name = plan.spec.network
@@ -78,6 +80,7 @@ public struct InstanceState: Sendable, Codable {
       parent = plan.parent.name
       parentIndex = plan.parent.index
       addresses = plan.addresses.map { "\($0)" }
+      ports = plan.published.isEmpty ? nil : plan.published
       gateways = plan.routes.filter(\.isDefault).map { $0.gateway.map { "\($0)" } ?? "link" }
       aliases = plan.spec.aliases.isEmpty ? nil : plan.spec.aliases
     }
@@ -91,6 +94,11 @@ public struct InstanceState: Sendable, Codable {
       return
         "\(record.name ?? record.network) (parent \(fault.hasSuffix("is down") ? "down" : "gone"))"
     }
+  }
+
+  /// The host's ports that lead to the instance now.
+  public var publishedPorts: [PortBinding] {
+    status == .exited ? [] : networks.flatMap { $0.ports ?? [] }
   }
 
   /// The first 12 digits, as listings show them.

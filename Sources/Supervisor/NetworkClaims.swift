@@ -11,6 +11,11 @@ struct NetworkClaims {
   /// The networks as they are, held; addresses whose instances are no more are free again.
   func hold(_ specs: [NetworkSpec]) throws -> FileLock {
     let lock = try store.networks.hold()
+    if specs.contains(where: Self.isBuiltIn) {
+      try? store.networks.sweep(BuiltInBridge.network)
+      var host = try NetlinkSocket()
+      try store.networks.prepareBuiltIn(&host, created: Timestamp.now.text)
+    }
     for spec in specs {
       if case .named(let name) = spec.kind { try store.networks.sweep(name) }
     }
@@ -19,14 +24,24 @@ struct NetworkClaims {
 
   /// Plans interfaces. To be called under ``hold(_:)``, if the plan is to be carried out.
   ///
-  /// - Parameter existing: the interfaces that the instance has.
-  /// - Returns: the new ones, and the socket that was used.
+  /// - Parameters:
+  ///   - existing: the interfaces that the instance has.
+  ///   - ports: `-p`
+  /// - Returns: the new ones.
   func plan(
-    _ specs: [NetworkSpec], beside existing: [InterfacePlan] = []
+    _ specs: [NetworkSpec], beside existing: [InterfacePlan] = [],
+    publishing ports: [PublishedPort] = []
   ) throws -> [InterfacePlan] {
     let others = try store.knownSlaves(except: id)
-    var planner = NetworkPlanner(host: try NetlinkSocket(), known: others)
-    let plans = try planner.plan(specs.map(store.networks.resolve), beside: existing)
+    var host = try NetlinkSocket()
+    let resolved = try specs.map {
+      Self.isBuiltIn($0)
+        ? try store.networks.resolveBuiltIn($0, &host) : try store.networks.resolve($0)
+    }
+    var planner = NetworkPlanner(
+      host: host, known: others, table: Nftables.table(root: store.root))
+    let plans = try planner.plan(resolved, beside: existing, publishing: ports)
+    try store.checkPorts(plans.flatMap(\.published), except: id)
     return Array(plans.dropFirst(existing.count))
   }
 
@@ -35,18 +50,25 @@ struct NetworkClaims {
     _ former: InterfacePlan, beside others: [InterfacePlan]
   ) throws -> InterfacePlan {
     var planner = NetworkPlanner(
-      host: try NetlinkSocket(), known: try store.knownSlaves(except: id))
+      host: try NetlinkSocket(), known: try store.knownSlaves(except: id),
+      table: Nftables.table(root: store.root))
     return try planner.replan(former, beside: others)
+  }
+
+  private static func isBuiltIn(_ spec: NetworkSpec) -> Bool {
+    spec.kind == .named(BuiltInBridge.network)
   }
 
   /// Sees to what the plans need of the host; to be called under ``hold(_:)``.
   ///
+  /// - Parameter ports: keeps the published ports.
   /// - Returns: the plans with their parents, which are there now.
   func takeResources(
-    _ plans: [InterfacePlan], _ host: inout NetlinkSocket
+    _ plans: [InterfacePlan], _ host: inout NetlinkSocket, ports: PortReservation? = nil
   ) throws -> [InterfacePlan] {
     var ready: [InterfacePlan] = []
     for var plan in plans {
+      if let ports, !plan.published.isEmpty { plan.publish(try ports.reserve(plan.published)) }
       for resource in plan.hostResources {
         try store.hostResources().acquire(resource, for: "\(id)/\(plan.name)", &host)
       }
@@ -115,6 +137,20 @@ extension InstanceStore {
       throw SupervisorError("/proc is not mounted; swrun needs it")
     }
     return HostResources(root: root, namespace: host)
+  }
+
+  /// Refuses ports that another instance has of the same host.
+  func checkPorts(_ wanted: [PortBinding], except id: String) throws {
+    guard !wanted.isEmpty, let host = FileIdentity(path: "/proc/self/ns/net") else { return }
+    for state in states() where state.id != id && state.hostNamespace.identity == host {
+      for binding in state.publishedPorts {
+        guard let twin = wanted.first(where: { $0.collides(with: binding) }), isAlive(state.id)
+        else { continue }
+        throw NetworkError(
+          "the host's port \(twin.hostText)/\(twin.transport.rawValue) is published for \(state.name). Use another port, or stop \(state.name)"
+        )
+      }
+    }
   }
 
   /// The slaves of instances that live, on parents of this process's network namespace.

@@ -11,6 +11,8 @@ import SystemPackage
 public struct RunOptions: Sendable {
   public var request: RunRequest
   public var networks: [NetworkSpec] = []
+  /// `-p`
+  public var ports: [PublishedPort] = []
   public var name: String?
   /// `-d`
   public var detached = false
@@ -44,7 +46,7 @@ public struct Runner {
   /// What would be done, without doing it.
   public func plan() throws -> (Spec, [InterfacePlan]) {
     let draft = try draft()
-    return (draft.spec, try claims.plan(options.networks))
+    return (draft.spec, try claims.plan(options.networks, publishing: options.ports))
   }
 
   /// What is to be run, with what it shares with others.
@@ -117,6 +119,9 @@ public struct Runner {
     var host = claimed.host
     let record = claimed.record
     let lock = claimed.lock
+    // Kept until the instance has ended.
+    let ports = claimed.ports
+    defer { withExtendedLifetime(ports) {} }
     do {
       let plans = try claims.probe(claimed.plans, options.networks, record, &host)
       let streams = try Streams(options, logDirectory: store.logDirectory(id))
@@ -170,6 +175,7 @@ public struct Runner {
     var plans: [InterfacePlan]
     var record: InstanceRecord
     var lock: FileLock
+    var ports: PortReservation
   }
 
   /// Decides what is shared with other instances, name and addresses, while nobody else can.
@@ -180,7 +186,8 @@ public struct Runner {
     try Sweeper(store).sweepHolding(shared)
     let needsNetworks = options.networks.contains { $0.kind.makesInterface }
     let networks = needsNetworks ? try claims.hold(options.networks) : nil
-    var plans = try claims.plan(options.networks)
+    var plans = try claims.plan(options.networks, publishing: options.ports)
+    let ports = PortReservation()
     guard let hostNamespace = FileIdentity(path: "/proc/self/ns/net"),
       let monitor = ProcessIdentity(pid: getpid())
     else { throw SupervisorError("/proc is not mounted; swrun needs it") }
@@ -188,7 +195,7 @@ public struct Runner {
     var host = try NetlinkSocket()
     do {
       let lock = try FileLock.hold(store.lockPath(id))
-      plans = try claims.takeResources(plans, &host)
+      plans = try claims.takeResources(plans, &host, ports: ports)
       let gateway =
         draft.names.asksForHost
         ? try HostGateway.addresses(
@@ -206,7 +213,7 @@ public struct Runner {
       try store.write(state)
       try claims.takeLeases(plans)
       _ = consume networks
-      return Claim(host: host, plans: plans, record: record, lock: lock)
+      return Claim(host: host, plans: plans, record: record, lock: lock, ports: ports)
     } catch {
       if networks != nil {
         claims.giveBack(plans.map(InstanceState.NetworkRecord.init), user: id, &host)

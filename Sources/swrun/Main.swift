@@ -13,7 +13,7 @@ struct Swrun: ParsableCommand {
     abstract: "Give a process its own address on the network.",
     usage: """
       swrun [run] [--net KIND:PARENT[:MODE[:FLAG]]] [--ip ADDRESS] [options] [--] COMMAND [ARG...]
-      swrun ps | exec | logs | stop | kill | rm | inspect | wait | network
+      swrun ps | exec | logs | stop | kill | rm | inspect | wait | port | network
       """,
     discussion: """
       swrun runs a command in namespaces of its own, with an ipvlan slave of an interface of the \
@@ -28,7 +28,7 @@ struct Swrun: ParsableCommand {
     version: version,
     subcommands: [
       Run.self, Ps.self, Exec.self, Logs.self, Stop.self, Kill.self, Rm.self, Inspect.self,
-      Wait.self, NetworkCommand.self,
+      Wait.self, Port.self, NetworkCommand.self,
     ],
     defaultSubcommand: Run.self)
 
@@ -56,7 +56,8 @@ struct Swrun: ParsableCommand {
   private static func launches(_ first: String?) -> Bool {
     guard let first else { return false }
     let others = [
-      "ps", "logs", "stop", "kill", "rm", "inspect", "wait", "network", "help", "-h", "--help",
+      "ps", "logs", "stop", "kill", "rm", "inspect", "wait", "port", "network", "help", "-h",
+      "--help",
       "--version",
       "--generate-completion-script",
     ]

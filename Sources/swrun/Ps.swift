@@ -39,6 +39,8 @@ struct Ps: ParsableCommand {
     let exitCode: Int32?
     let network: [String]
     let address: [String]
+    /// `0.0.0.0:8080->80/tcp`
+    let ports: [String]
     let pid: Int32?
     let created: Timestamp
   }
@@ -54,15 +56,20 @@ struct Ps: ParsableCommand {
     } else if format == .json {
       try printJSON(states.map(Self.row))
     } else {
-      var table = Table(["ID", "NAME", "COMMAND", "STATUS", "NETWORK", "ADDRESS", "PID"])
+      // A column that says something, or none.
+      let showsPorts = states.contains { !$0.publishedPorts.isEmpty }
+      let ports = showsPorts ? ["PORTS"] : []
+      var table = Table(
+        ["ID", "NAME", "COMMAND", "STATUS", "NETWORK", "ADDRESS"] + ports + ["PID"])
       for state in states {
         let row = Self.row(state)
-        table.add([
+        let cells = [
           state.shortID, row.name, Self.short(row.command), row.status,
           row.network.joined(separator: ","),
           row.address.isEmpty ? "-" : row.address.joined(separator: ","),
-          row.pid.map(String.init) ?? "-",
-        ])
+        ]
+        let ports = showsPorts ? [row.ports.isEmpty ? "-" : row.ports.joined(separator: ",")] : []
+        table.add(cells + ports + [row.pid.map(String.init) ?? "-"])
       }
       print(table.text, terminator: "")
     }
@@ -74,6 +81,7 @@ struct Ps: ParsableCommand {
       status: status(state), exitCode: state.exitCode,
       network: state.networkNames.isEmpty ? ["none"] : state.networkNames,
       address: state.networks.flatMap(\.addresses),
+      ports: state.publishedPorts.map(\.text),
       pid: state.status == .running ? state.process?.pid : nil, created: state.created)
   }
 

@@ -19,6 +19,8 @@ struct Run: ParsableCommand {
         ns:PATH                    a network namespace that is there, such as /run/netns/blue
         ipvlan:PARENT[:MODE[:FLAG]]  MODE l2 (default), l3, l3s; FLAG bridge (default), private, vepa
         macvlan:PARENT[:MODE]      MODE bridge (default), private, vepa, passthru
+        bridge                     a bridge that swrun makes, which leads out by the host's address
+        bridge:NAME                a bridge that the host has
         NAME                       a network of swrun network create, which has free addresses
         keys: ip=A[/P] gateway=G|none ifname=NAME mtu=BYTES alias=NAME probe up
       The prefix defaults to that of the parent's subnet which holds the address, else 24 (64). The \
@@ -28,6 +30,11 @@ struct Run: ParsableCommand {
       NAMES. /etc/hosts, /etc/resolv.conf and /etc/hostname are the instance's own, read-only. Instances \
       on one network NAME know each other by name, host name, id and alias, as they come and go. The \
       name servers are those of --dns, else those that the host uses, without those on its loopback.
+
+      PORTS. -p [[HOSTIP:]HOSTPORT:]PORT[/tcp|udp|sctp] lets the host's port lead to an instance on \
+      bridge, or on a network of --driver bridge: from the LAN, from the host, also by 127.0.0.1, and \
+      from other instances. Without HOSTPORT a free one is taken (swrun port shows which); FIRST-LAST \
+      is a range. With ipvlan and macvlan the LAN reaches the instance itself.
 
       THE INSIDE. The command sees the host's files read-only, with its own /proc, /sys, /dev, /tmp, \
       /run and /var/tmp. It has few capabilities, no way to get more, and a seccomp filter; swrun(1) \
@@ -41,6 +48,7 @@ struct Run: ParsableCommand {
         swrun -d --name web --net ipvlan:eth0 --ip 10.20.20.3 -- python3 -m http.server 80
         swrun --rm -it --net ipvlan:eth0 --ip 10.20.20.4/24 --gateway 10.20.20.1 -- bash
         swrun -d --net lan -- sleep 100
+        swrun -d --net bridge -p 8080:80 -- python3 -m http.server 80
         swrun --explain --net ipvlan:eth1:l3 --ip 10.30.30.2 -- true
       """)
 
@@ -64,6 +72,13 @@ struct Run: ParsableCommand {
     name: .customLong("probe"),
     help: "Ask the LAN first whether anybody has the addresses (1 s); --net has it as a key.")
   var probe = false
+
+  @Option(
+    name: [.customShort("p"), .customLong("publish")],
+    help: ArgumentHelp(
+      "Reach a port of an instance on a bridge by the host's; may be repeated.",
+      valueName: "[[hostip:]hostport:]port[/protocol]"))
+  var ports: [String] = []
 
   @Option(name: .customLong("name"), help: "The instance's name (default: one is made up).")
   var name: String?
@@ -128,7 +143,8 @@ struct Run: ParsableCommand {
 
   private static let optionNames =
     [
-      "--net", "--ip", "--gateway", "--probe", "--name", "--detach", "--rm", "--interactive",
+      "--net", "--ip", "--gateway", "--probe", "--publish", "--name", "--detach", "--rm",
+      "--interactive",
       "--tty", "--env",
       "--workdir", "--user", "--volume", "--bundle", "--no-init", "--explain", "--root",
       "--state-dir", "--help",
@@ -146,6 +162,7 @@ struct Run: ParsableCommand {
     var options = RunOptions(request: request)
     options.networks = try specs()
     options.names = try names.options()
+    options.ports = try ports.flatMap { try PublishedPort.parse($0) }
     options.name = name
     options.detached = detached
     options.removed = removed

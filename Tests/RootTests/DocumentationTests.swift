@@ -37,7 +37,7 @@ struct DocumentationTests {
 
   @Test(
     "each verb has help, and the manual tells of each option",
-    arguments: ["run", "ps", "exec", "logs", "stop", "kill", "rm", "inspect", "wait"])
+    arguments: ["run", "ps", "exec", "logs", "stop", "kill", "rm", "inspect", "wait", "port"])
   func help(_ verb: String) throws {
     let result = try command([World.binary, verb, "--help"])
     #expect(result.code == 0)

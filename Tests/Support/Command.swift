@@ -40,8 +40,16 @@ public func start(
   let arguments = words.map { strdup($0) } + [nil]
   let values = variables.map { strdup($0) } + [nil]
   defer { for text in arguments + values { free(text) } }
+  // Tests run on threads that have all signals blocked, and what they start would inherit it.
+  var attributes = posix_spawnattr_t()
+  posix_spawnattr_init(&attributes)
+  defer { posix_spawnattr_destroy(&attributes) }
+  var none = sigset_t()
+  sigemptyset(&none)
+  posix_spawnattr_setsigmask(&attributes, &none)
+  posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
   var pid: pid_t = 0
-  let result = posix_spawnp(&pid, words[0], &actions, nil, arguments, values)
+  let result = posix_spawnp(&pid, words[0], &actions, &attributes, arguments, values)
   guard result == 0 else {
     throw SystemError("posix_spawn", words[0], errno: Errno(rawValue: result))
   }

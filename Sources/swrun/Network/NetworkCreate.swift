@@ -14,10 +14,13 @@ struct NetworkCreate: ParsableCommand {
       without a parent the network has a dummy of its own, and its instances are among themselves
         mode=MODE            ipvlan: l2 (default), l3, l3s; macvlan: bridge (default), private, vepa, passthru
         flag=FLAG            ipvlan: bridge (default), private, vepa
+        bridge=INTERFACE     bridge: the name of the bridge that is made (default: sw-NAME)
         mtu=BYTES
         probe=yes            ask the LAN for an address before it is given to an instance (1 s)
         host-access          ipvlan: the host and the instances reach each other
         proxy-arp            ipvlan l3s: the host answers ARP and NDP for the instances
+      With --driver bridge the network has a bridge of its own, which the host routes and masquerades \
+      for; it is made with the first instance and removed with the last. Its gateway is the host.
       Networks on one parent have one driver, and with ipvlan one mode and flag: the kernel keeps one \
       for all slaves of a parent. Their subnets do not overlap.
 
@@ -28,11 +31,12 @@ struct NetworkCreate: ParsableCommand {
         swrun network create --subnet 10.20.20.0/24 --gateway 10.20.20.1 --opt parent=eth0 lan
         swrun network create --subnet 10.20.20.0/24 --ip-range 10.20.20.128/25 \\
           --aux-address printer=10.20.20.200 --subnet fd20::/64 --opt parent=eth0 --opt mode=l2 lan
+        swrun network create --driver bridge --subnet 10.30.0.0/24 --subnet fd30::/64 web
       """)
 
   @Option(
     name: [.customShort("d"), .customLong("driver")],
-    help: ArgumentHelp("ipvlan or macvlan.", valueName: "driver"))
+    help: ArgumentHelp("ipvlan, macvlan or bridge.", valueName: "driver"))
   var driver = "ipvlan"
 
   @Option(

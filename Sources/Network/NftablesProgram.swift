@@ -1,0 +1,82 @@
+import Glibc
+import Linux
+import SystemPackage
+
+/// nft(8), which is the kernel's own way to change its rules as text.
+enum NftablesProgram {
+  /// Makes all of a change, or nothing of it.
+  ///
+  /// - Throws: that there is no nft, or what it says.
+  static func apply(_ text: String) throws {
+    let program = try path()
+    let input = try DescriptorPair.pipe()
+    let errors = try DescriptorPair.pipe()
+    let pid = try spawn(program, input: input.first.fd, errors: errors.second.fd)
+    let writer = input.second
+    let reader = errors.first
+    // Our own copies of the program's ends would keep it, and us, from seeing the other's end.
+    _ = consume input.first
+    _ = consume errors.second
+    // It reads all before it says anything, and says little: neither waits for the other.
+    let written = Result { try writer.fd.writeEverything(Array(text.utf8)) }
+    _ = consume writer
+    let said = (try? readFile(reader.fd, named: "nft", limit: 1 << 20)) ?? []
+    var status: CInt = 0
+    while waitpid(pid, &status, 0) < 0 && errno == EINTR {}
+    guard status == 0, case .success = written else {
+      throw NetworkError("nft cannot change the host's rules: \(reason(said))")
+    }
+  }
+
+  /// The first thing that it has complained of, in one line.
+  static func reason(_ said: [UInt8]) -> String {
+    let text = String(decoding: said, as: UTF8.self)
+    let lines = text.split(separator: "\n").map(String.init)
+    guard let line = lines.first else { return "it has ended without a word" }
+    let plain = line.split(separator: "Error: ").last.map(String.init) ?? line
+    if plain.contains("Operation not supported") || plain.contains("No such file or directory") {
+      return
+        "\(plain) (is nf_tables with NAT in this kernel? CONFIG_NF_TABLES_INET, CONFIG_NFT_NAT, CONFIG_NFT_MASQ, CONFIG_NFT_FIB_INET)"
+    }
+    if plain.contains("Operation not permitted") { return "\(plain). Run swrun as root" }
+    return plain
+  }
+
+  static func path() throws -> String {
+    let given = getenv("PATH").map { String(cString: $0) } ?? ""
+    let places = given.split(separator: ":").map(String.init) + ["/usr/sbin", "/sbin", "/usr/bin"]
+    for place in places where place.hasPrefix("/") {
+      if access("\(place)/nft", X_OK) == 0 { return "\(place)/nft" }
+    }
+    throw NetworkError(
+      "a bridge needs the program nft, and there is none. Install it: apt-get install nftables")
+  }
+
+  private static func spawn(
+    _ program: String, input: FileDescriptor, errors: FileDescriptor
+  ) throws -> pid_t {
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    posix_spawn_file_actions_adddup2(&actions, input.rawValue, 0)
+    posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)
+    posix_spawn_file_actions_adddup2(&actions, errors.rawValue, 2)
+    var attributes = posix_spawnattr_t()
+    posix_spawnattr_init(&attributes)
+    defer { posix_spawnattr_destroy(&attributes) }
+    // A monitor has signals blocked that are its own affair.
+    var none = sigset_t()
+    sigemptyset(&none)
+    posix_spawnattr_setsigmask(&attributes, &none)
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+    let words = [strdup("nft"), strdup("-f"), strdup("-"), nil]
+    let variables = [strdup("LC_ALL=C"), nil]
+    defer { for text in words + variables { free(text) } }
+    var pid: pid_t = 0
+    let result = posix_spawn(&pid, program, &actions, &attributes, words, variables)
+    guard result == 0 else {
+      throw SystemError("posix_spawn", program, errno: Errno(rawValue: result))
+    }
+    return pid
+  }
+}
