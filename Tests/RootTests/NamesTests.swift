@@ -73,6 +73,61 @@ struct NamesTests {
     }
   }
 
+  @Test("who reads the file while it changes finds whole lines alone")
+  func reader() throws {
+    try World.with { world in
+      try define(world)
+      // Ends with the first line that is not an address and names, or when told to.
+      let script = """
+        while ! test -e /tmp/stop; do
+          cat /etc/hosts | grep -vE '^([0-9.]+|[0-9a-f:]+)\t[^\t]+$' | grep . && exit 1
+        done; echo whole
+        """
+      let started = try world.swrun(
+        "-d", "--name", "web", "--net", "lan", "--", "sh", "-c", script)
+      try #require(started.code == 0, "\(started)")
+      for round in 1...3 {
+        for number in 1...4 {
+          try run(
+            world, "n\(round)-\(String(repeating: "x", count: number * 7))\(number)", "--net", "lan"
+          )
+        }
+        let others = try world.swrun("ps", "-q", "--filter", "name=n\(round)-").lines
+        #expect(try world.swrun(["stop", "-t", "0"] + others).code == 0)
+      }
+      #expect(try world.swrun("exec", "web", "touch", "/tmp/stop").code == 0)
+      #expect(try world.swrun("wait", "web").output == "0\n")
+      #expect(try world.swrun("logs", "web").output == "whole\n")
+      _ = try world.swrun("rm", "web")
+      #expect(try world.leftovers() == [])
+    }
+  }
+
+  @Test("instances that start at the same time all know each other")
+  func together() throws {
+    try World.with { world in
+      try define(world)
+      let running = try (1...12).map { number in
+        try world.startSwrun(
+          "-d", "--rm", "--name", "n\(number)", "--net", "lan", "--", "sleep", "1000")
+      }
+      for one in running {
+        let result = try one.finish()
+        #expect(result.code == 0, "\(result)")
+      }
+      for number in 1...12 {
+        let text = try world.swrun("exec", "n\(number)", "cat", "/etc/hosts").output
+        #expect(text.split(separator: "\n").filter { $0.hasPrefix("10.20.20.") }.count == 12)
+        for other in 1...12 {
+          #expect(text.contains("n\(other) ") || text.contains("n\(other)\n"), "\(text)")
+        }
+      }
+      let ids = try world.swrun("ps", "-q").lines
+      #expect(try world.swrun(["stop", "-t", "0"] + ids).code == 0)
+      #expect(try world.leftovers() == [])
+    }
+  }
+
   @Test("a start that fails leaves no name behind")
   func failedStart() throws {
     try World.with { world in
