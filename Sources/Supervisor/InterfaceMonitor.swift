@@ -79,12 +79,17 @@ final class InterfaceMonitor {
     if network.announce() { try? announcements.set(first: 1_000_000_000) }
   }
 
-  /// Changes what the state says of one interface.
+  /// Changes what the state says of one interface, and what the hosts files say of its addresses. Not
+  /// to be called with the networks held.
   func update(_ interface: String, _ body: (inout InstanceState.NetworkRecord) -> Void) {
+    let former = record.state.networks.map(\.addresses)
     try? record.update { state in
       for index in state.networks.indices where state.networks[index].interface == interface {
         body(&state.networks[index])
       }
+    }
+    if record.state.networks.map(\.addresses) != former {
+      try? HostsFiles(record.store).follow(record.state)
     }
   }
 }

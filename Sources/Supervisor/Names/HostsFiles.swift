@@ -32,8 +32,16 @@ struct HostsFiles {
     }
   }
 
-  /// Writes the file of one instance anew; to be called by its monitor, when its addresses change.
-  func rewrite(_ state: InstanceState) throws { try write(state, among: living()) }
+  /// The addresses of an instance have changed while it runs. To be called by its monitor, which does
+  /// not hold the networks.
+  func follow(_ state: InstanceState) throws {
+    let networks = Set(state.networks.compactMap(\.name))
+    // Nobody else writes the file of one that is on no defined network.
+    guard !networks.isEmpty else { return try write(state, among: [state]) }
+    let lock = try store.networks.hold()
+    try update(networks, of: state.id)
+    _ = consume lock
+  }
 
   private func living() -> [InstanceState] {
     store.states().filter { $0.status != .exited && store.isAlive($0.id) }
