@@ -56,6 +56,16 @@ struct NamesTests {
       #expect(try world.swrun("network", "connect", "lan", "alone").code == 0)
       #expect(try lookUp("web", in: "alone", world) == "10.20.20.2")
       #expect(try lookUp("alone", in: "web", world) == "10.20.20.4")
+      // Beside it an interface that is on no network with others.
+      let other = "macvlan:eth1,ip=10.9.9.2"
+      #expect(try world.swrun("network", "connect", other, "alone").code == 0)
+      let hosts = try world.swrun("exec", "alone", "cat", "/etc/hosts").output
+      #expect(hosts.contains("10.9.9.2\t") && hosts.contains("web"), "\(hosts)")
+      #expect(try world.swrun("network", "disconnect", "eth2", "alone").code == 0)
+      #expect(
+        try world.swrun("exec", "alone", "cat", "/etc/hosts").output
+          == hosts.split(separator: "\n").filter { !$0.hasPrefix("10.9.9.2") }
+          .joined(separator: "\n") + "\n")
       #expect(try world.swrun("network", "disconnect", "lan", "alone").code == 0)
       #expect(try lookUp("web", in: "alone", world) == "")
       #expect(try lookUp("alone", in: "alone", world) == "10.20.20.77")

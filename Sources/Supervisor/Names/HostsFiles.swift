@@ -21,8 +21,10 @@ struct HostsFiles {
   func update(_ networks: Set<String>, of id: String? = nil, without interfaces: [String] = [])
     throws
   {
-    guard !networks.isEmpty else { return }
-    var living = living()
+    let own = id.flatMap(store.state)
+    let known = networks.union(own?.networks.compactMap(\.name) ?? [])
+    // Who is on no defined network knows nobody, and needs to look at nobody.
+    var living = known.isEmpty ? [own].compactMap(\.self) : living()
     if let position = living.firstIndex(where: { $0.id == id }) {
       living[position].networks.removeAll { interfaces.contains($0.interface) }
     }
@@ -35,11 +37,8 @@ struct HostsFiles {
   /// The addresses of an instance have changed while it runs. To be called by its monitor, which does
   /// not hold the networks.
   func follow(_ state: InstanceState) throws {
-    let networks = Set(state.networks.compactMap(\.name))
-    // Nobody else writes the file of one that is on no defined network.
-    guard !networks.isEmpty else { return try write(state, among: [state]) }
     let lock = try store.networks.hold()
-    try update(networks, of: state.id)
+    try update(Set(state.networks.compactMap(\.name)), of: state.id)
     _ = consume lock
   }
 
