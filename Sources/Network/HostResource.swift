@@ -113,10 +113,10 @@ public enum HostResource: Hashable, Sendable, Codable {
     } catch let error as NetlinkError {
       if error.errno.rawValue == EOPNOTSUPP, let module {
         throw NetworkError(
-          "this kernel cannot do \(explanation): the driver \(module) is missing (the kernel says: \(error.reason)). Load it: modprobe \(module)"
+          "this kernel cannot do \(title): the driver \(module) is missing (the kernel says: \(error.reason)). Load it: modprobe \(module)"
         )
       }
-      throw NetworkError("\(explanation): \(error.reason)")
+      throw NetworkError("\(title): \(error.reason)")
     }
   }
 
@@ -156,7 +156,10 @@ public enum HostResource: Hashable, Sendable, Codable {
     }
   }
 
-  /// The command that makes it.
+  /// The first of the commands that make it, for an error's one line.
+  var title: String { String(explanation.prefix { $0 != "\n" }) }
+
+  /// The commands that make it, one a line.
   public var explanation: String {
     switch self {
     case .vlan(let name, let base, let id):

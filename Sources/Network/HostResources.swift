@@ -47,7 +47,7 @@ public struct HostResources: Sendable {
     if var record = try record(path) {
       guard record.resource == resource else {
         throw NetworkError(
-          "another instance needs this otherwise: \(record.resource.explanation), and not \(resource.explanation)"
+          "another instance needs this otherwise: \(record.resource.title), and not \(resource.title)"
         )
       }
       record.users.insert(user)
@@ -59,7 +59,7 @@ public struct HostResources: Sendable {
     if try resource.isPresent(&host) {
       guard !resource.isExclusive else {
         throw NetworkError(
-          "the host has an interface already that the network's own would be called by: \(resource.explanation.prefix { $0 != "\n" }). Give the network another name for it (--opt bridge=NAME), or use what is there: --net bridge:NAME"
+          "the host has an interface already that the network's own would be called by: \(resource.title). Give the network another name for it (--opt bridge=NAME), or use what is there: --net bridge:NAME"
         )
       }
       return
@@ -73,7 +73,7 @@ public struct HostResources: Sendable {
       unlink(path)
       throw error
     }
-    try FaultPoint.reach(resource.explanation)
+    try FaultPoint.reach(resource.title)
   }
 
   /// A resource is to be otherwise from now on, for all who need it.

@@ -281,6 +281,33 @@ struct BridgeRootTests {
     }
   }
 
+  @Test("whatever step of an attach fails, rules, settings and interfaces are as before")
+  func faults() throws {
+    try World.with { world in
+      try world.ip("-n", world.hostName, "addr", "add", "fd20::5/64", "dev", "eth0", "nodad")
+      _ = try world.swrun(
+        "network", "create", "--driver", "bridge", "--subnet", "10.99.0.0/24", "--subnet",
+        "fd99::/64", "both")
+      let before = try world.rules()
+      for fault in 1... {
+        // The test build, whose fault points are compiled in.
+        let result = try command(
+          ["ip", "netns", "exec", world.hostName, ".build/debug/swrun"]
+            + ["--rm", "--net", "both", "-p", "8080:80", "--", "true"],
+          environment: world.environment.merging(["SWRUN_FAULT": "\(fault)"]) { $1 })
+        #expect(try world.leftovers() == [], "fault \(fault): \(result)")
+        #expect(try world.rules() == before, "fault \(fault): \(result)")
+        if result.code == 0 {
+          // Table, network, bridge, forwarding of both families, ports, the veth pair, its addresses.
+          #expect(fault > 10, "only \(fault) faults")
+          break
+        }
+        #expect(result.errors.contains("injected fault after"), "fault \(fault): \(result)")
+        try #require(fault < 100)
+      }
+    }
+  }
+
   @Test("rules that somebody flushes, or a bridge that somebody removes, come back")
   func flushed() throws {
     try World.with { world in
