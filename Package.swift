@@ -40,7 +40,9 @@ let package = Package(
       swiftSettings: strict),
     .executableTarget(
       name: "swrun",
-      dependencies: ["Supervisor", "Sandbox", "Network", "OCI", "Linux", arguments, system],
+      dependencies: [
+        "Supervisor", "Sandbox", "Network", "Netlink", "OCI", "Linux", arguments, system,
+      ],
       swiftSettings: strict),
 
     // Unit: no privilege. Root: real namespaces on this kernel. Guest: a kernel that has ipvlan.

@@ -31,7 +31,8 @@ public struct FileIdentity: Hashable, Sendable {
 /// - Parameter limit: bytes; a longer file is refused with `EFBIG`, so that a hostile one cannot
 ///   fill the memory.
 public func readFile(_ path: String, limit: Int = 16 << 20) throws(SystemError) -> [UInt8] {
-  let file = try Descriptor.open(path, O_RDONLY | O_NOCTTY)
+  // Nobody waits for the writer of a FIFO that lies where a file should.
+  let file = try Descriptor.open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK)
   return try readFile(file.fd, named: path, limit: limit)
 }
 
@@ -80,18 +81,38 @@ public func readLink(_ path: String) throws(SystemError) -> String {
   return String(decoding: buffer.prefix(length).map(UInt8.init(bitPattern:)), as: UTF8.self)
 }
 
-/// The names in a directory, without `.` and `..`, sorted; empty where there is no directory.
-public func directoryEntries(_ path: String) -> [String] {
-  guard let stream = opendir(path) else { return [] }
-  defer { closedir(stream) }
+/// The names in a directory, without `.` and `..`, sorted; empty where there is no directory, or none
+/// that can be read.
+public func directoryEntries(_ path: String) -> [String] { (try? directoryNames(path)) ?? [] }
+
+/// The same, and an error where there is a directory that cannot be read.
+public func directoryNames(_ path: String) throws(SystemError) -> [String] {
   var names: [String] = []
-  while let entry = readdir(stream) {
-    let name = withUnsafePointer(to: &entry.pointee.d_name) {
-      $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-    }
-    if name != ".", name != ".." { names.append(name) }
-  }
+  try walkDirectory(path) { name, _ in names.append(String(cString: name)) }
   return names.sorted()
+}
+
+/// Shows the names in a directory one by one, without `.` and `..`, in the file system's order; none
+/// where there is no directory.
+///
+/// - Parameter body: gets the name, which is valid during the call, and whether it is a symbolic link.
+public func walkDirectory(
+  _ path: String, _ body: (_ name: UnsafePointer<CChar>, _ isLink: Bool) -> Void
+) throws(SystemError) {
+  guard let stream = opendir(path) else {
+    if errno == ENOENT { return }
+    throw SystemError("opendir", path)
+  }
+  defer { closedir(stream) }
+  while let entry = readdir(stream) {
+    let isLink = entry.pointee.d_type == UInt8(DT_LNK)
+    withUnsafePointer(to: &entry.pointee.d_name) {
+      $0.withMemoryRebound(to: CChar.self, capacity: 256) { name in
+        let isDot = name[0] == 0x2e && (name[1] == 0 || (name[1] == 0x2e && name[2] == 0))
+        if !isDot { body(name, isLink) }
+      }
+    }
+  }
 }
 
 /// Makes a directory and those above it; one that is there already is fine.

@@ -23,6 +23,24 @@ public struct IPAddress: Hashable, Sendable {
     }
   }
 
+  /// From a name of the C library's: only as inet_ntop(3) writes it, so that one address has one name.
+  public init?(canonical name: UnsafePointer<CChar>) {
+    var bytes = [UInt8](repeating: 0, count: 16)
+    var family = AF_INET
+    if inet_pton(family, name, &bytes) != 1 {
+      family = AF_INET6
+      guard inet_pton(family, name, &bytes) == 1 else { return nil }
+    }
+    let isCanonical = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { text in
+      guard let start = text.baseAddress, inet_ntop(family, bytes, start, 64) != nil else {
+        return false
+      }
+      return strcmp(start, name) == 0
+    }
+    guard isCanonical else { return nil }
+    self.bytes = family == AF_INET ? Array(bytes.prefix(4)) : bytes
+  }
+
   /// From a number, the most significant byte first; its low 32 bits for IPv4.
   public init(value: UInt128, isIPv4: Bool) {
     bytes = (0..<(isIPv4 ? 4 : 16)).reversed().map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) }

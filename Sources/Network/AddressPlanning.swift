@@ -5,7 +5,7 @@ extension NetworkPlanner {
   mutating func addresses(
     _ spec: NetworkSpec, on parent: Link, _ others: [Slave]
   ) throws -> [InterfaceAddress] {
-    if spec.network != nil { return try pooledAddresses(spec, others) }
+    if spec.network != nil { return try pooledAddresses(spec, on: parent, others) }
     if spec.addresses.isEmpty, !spec.withoutAddress {
       throw NetworkError(
         "--net \(spec.summary) needs an address: add --ip, for example --ip 10.20.20.2/24, or ip=none for an interface without one"
@@ -32,7 +32,7 @@ extension NetworkPlanner {
   /// The addresses of an interface on a defined network: those asked for, and the lowest that is free
   /// of each family that none was asked of.
   private mutating func pooledAddresses(
-    _ spec: NetworkSpec, _ others: [Slave]
+    _ spec: NetworkSpec, on parent: Link, _ others: [Slave]
   ) throws -> [InterfaceAddress] {
     let name = spec.network ?? ""
     if spec.withoutAddress {
@@ -42,6 +42,7 @@ extension NetworkPlanner {
       return []
     }
     let own = Set(try ownAddresses().map(\.address.address))
+    let routers = try self.routers(spec, on: parent)
     var found: [InterfaceAddress] = []
     for wanted in spec.addresses {
       guard let pool = spec.pools.first(where: { $0.subnet.contains(wanted.address) }) else {
@@ -63,7 +64,7 @@ extension NetworkPlanner {
       }
       try Self.check(address)
       try refuseOwn(wanted.address)
-      if wanted.address == pool.reservedGateway {
+      if wanted.address == pool.reservedGateway || routers.contains(wanted.address) {
         throw NetworkError(
           "\(wanted.address) is the gateway of the network \(name). Use another address, or leave --ip out"
         )
@@ -76,12 +77,12 @@ extension NetworkPlanner {
       let holder = others.first { $0.addresses.contains(wanted.address) }
       if pool.leased.contains(wanted.address), holder == nil {
         throw NetworkError(
-          "\(wanted.address) of the network \(name) is leased to another instance. Use another address, or leave --ip out"
+          "\(wanted.address) of the network \(name) is leased to another instance (swrun network inspect \(name) shows which). Use another address, or leave --ip out"
         )
       }
       found.append(address)
     }
-    let avoided = own.union(others.flatMap(\.addresses)).union(found.map(\.address))
+    let avoided = own.union(routers).union(others.flatMap(\.addresses)).union(found.map(\.address))
       .union(spec.avoided)
     for ipv4 in [true, false] {
       let pools = spec.pools.filter { $0.subnet.address.isIPv4 == ipv4 }
@@ -99,6 +100,19 @@ extension NetworkPlanner {
         )
       }
       found.append(address)
+    }
+    return found
+  }
+
+  /// The host's own gateways, where the instance will have them for want of a better.
+  private mutating func routers(_ spec: NetworkSpec, on parent: Link) throws -> Set<IPAddress> {
+    guard parent.index > 0 else { return [] }
+    var found: Set<IPAddress> = []
+    for ipv4 in [true, false] {
+      let asks = spec.pools.contains {
+        $0.subnet.address.isIPv4 == ipv4 && $0.hasNeighbours && $0.gateway == .automatic
+      }
+      if asks { found.formUnion(try host.defaultGateways(through: parent.index, ipv4: ipv4)) }
     }
     return found
   }

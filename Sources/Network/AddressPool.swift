@@ -18,16 +18,20 @@ public struct AddressPool: Hashable, Sendable {
   public init(subnet: InterfaceAddress) { self.subnet = subnet }
 
   /// The first and the last address that an instance may have: not the subnet's own and not the one
-  /// for broadcasts; a subnet of one or two addresses has neither (RFC 3021, RFC 6164).
-  private var usable: ClosedRange<UInt128> {
+  /// for broadcasts; a subnet of one or two addresses has neither (RFC 3021, RFC 6164). `nil` where the
+  /// range has nothing else.
+  private var usable: ClosedRange<UInt128>? {
     let wide = subnet.prefix < subnet.address.bitCount - 1
     let least = subnet.network.value + (wide ? 1 : 0)
     let most = subnet.last.value - (wide && subnet.address.isIPv4 ? 1 : 0)
     guard let range else { return least...most }
-    return max(
-      least, range.network.value)...max(
-        max(least, range.network.value), min(most, range.last.value))
+    let first = max(least, range.network.value)
+    let last = min(most, range.last.value)
+    return first <= last ? first...last : nil
   }
+
+  /// Whether there is an address that an instance could have.
+  public var hasAny: Bool { usable != nil }
 
   /// The gateway, also the one that an instance would be given for want of a better.
   public var reservedGateway: IPAddress? {
@@ -54,7 +58,7 @@ public struct AddressPool: Hashable, Sendable {
   public func lowestFree(avoiding others: Set<IPAddress>) -> IPAddress? {
     let taken = taken.union(
       others.lazy.filter { $0.isIPv4 == subnet.address.isIPv4 }.map(\.value))
-    let usable = usable
+    guard let usable else { return nil }
     var candidate = usable.lowerBound
     while taken.contains(candidate) {
       if candidate == usable.upperBound { return nil }
@@ -67,8 +71,12 @@ public struct AddressPool: Hashable, Sendable {
   public var usedCount: Int { leased.count }
 
   /// How many are free for an instance that does not choose.
-  public var freeCount: UInt128 {
-    let usable = usable
+  ///
+  /// - Parameter others: addresses that somebody else has.
+  public func freeCount(avoiding others: Set<IPAddress> = []) -> UInt128 {
+    guard let usable else { return 0 }
+    let taken = taken.union(
+      others.lazy.filter { $0.isIPv4 == subnet.address.isIPv4 }.map(\.value))
     let all = (usable.upperBound - usable.lowerBound).addingReportingOverflow(1)
     let gone = UInt128(taken.count { usable.contains($0) })
     return (all.overflow ? .max : all.partialValue) - gone

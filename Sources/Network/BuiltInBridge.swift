@@ -48,7 +48,7 @@ extension NetworkStore {
     let fits = !current.pools.contains { pool in
       everything.contains { NetworkDefinition.overlaps($0, pool.subnet) }
     }
-    let isUsed = try withLeases(BuiltInBridge.network).contains { !$0.leased.isEmpty }
+    let isUsed = try pools(of: current, living: true).contains { !$0.leased.isEmpty }
     return !isOwn || fits || isUsed ? nil : try BuiltInBridge.request(avoiding: everything)
   }
 

@@ -7,20 +7,22 @@ import Netlink
 ///
 ///     STATE/networks/NAME.json              a ``NetworkRequest``
 ///     STATE/leases/lock
+///     STATE/networks/lock                   for who changes a definition's file
 ///     STATE/leases/NAME/BOOT/ADDRESS        a symbolic link to the instance's directory
 ///
 /// A lease is claimed by symlink(2), which fails where there is one: an address is never given twice.
 /// Those of an earlier boot lie in a directory of that boot and count for nothing.
 public struct NetworkStore: Sendable {
-  private let directory: String
+  let directory: String
+  /// Gets a line for each file that cannot be used, while the work goes on without it.
+  let report: @Sendable (String) -> Void
 
-  public init(stateDirectory: String) { directory = stateDirectory }
+  public init(stateDirectory: String, report: @escaping @Sendable (String) -> Void = { _ in }) {
+    directory = stateDirectory
+    self.report = report
+  }
 
   private func path(_ name: String) -> String { "\(directory)/networks/\(name).json" }
-
-  private func leaseDirectory(_ name: String) throws -> String {
-    "\(directory)/leases/\(name)/\(try bootIdentity())"
-  }
 
   /// Holds the lock under which definitions and leases come and go.
   public func hold() throws -> FileLock {
@@ -32,7 +34,11 @@ public struct NetworkStore: Sendable {
   public func all() -> (networks: [NetworkDefinition], faults: [String]) {
     var networks: [NetworkDefinition] = []
     var faults: [String] = []
-    for file in directoryEntries("\(directory)/networks") where file.hasSuffix(".json") {
+    let files: [String]
+    do { files = try directoryNames("\(directory)/networks") } catch {
+      return ([], ["\(directory)/networks cannot be read: \(error.errno)"])
+    }
+    for file in files where file.hasSuffix(".json") {
       do { networks.append(try read(String(file.dropLast(5)))) } catch { faults.append("\(error)") }
     }
     return (networks, faults)
@@ -45,10 +51,11 @@ public struct NetworkStore: Sendable {
   /// - Throws: that there is none, with those that there are; or what is wrong with its file.
   public func network(_ name: String) throws -> NetworkDefinition {
     guard NetworkDefinition.isName(name), FileIdentity(path: path(name)) != nil else {
-      let names = all().networks.map(\.name)
+      let (networks, faults) = all()
+      for fault in faults { report(fault) }
+      let names = networks.map(\.name)
       let there =
-        names.isEmpty
-        ? "none is defined (swrun network create)" : "there is \(names.joined(separator: ", "))"
+        names.isEmpty ? "none is defined (swrun network create)" : "there is \(list(names))"
       throw NetworkError(
         "no network is called \(quoted(name))\(suggestion(for: name, in: names + NetworkSpec.kinds)): \(there)"
       )
@@ -60,7 +67,7 @@ public struct NetworkStore: Sendable {
   /// of once and its name is free.
   private func read(_ name: String) throws -> NetworkDefinition {
     let path = path(name)
-    let bytes = try readFile(path)
+    let bytes = try readFile(path, limit: 1 << 20)
     // The version first: what a later swrun has written may look like anything else.
     struct Layout: Decodable { let version: Int }
     let reason: String
@@ -79,15 +86,51 @@ public struct NetworkStore: Sendable {
       if error.description.hasPrefix(path) { throw error }
       reason = error.description
     } catch { reason = "it is not a definition in JSON" }
-    let aside = "\(path).corrupt"
-    let kept = rename(path, aside) == 0 ? "; it is kept as \(aside)" : ""
-    throw NetworkError("\(path) cannot be used: \(reason)\(kept)")
+    switch keepAside(path, bytes) {
+    case .kept(let aside):
+      throw NetworkError("\(path) cannot be used: \(reason); it is kept as \(aside)")
+    case .left: throw NetworkError("\(path) cannot be used: \(reason)")
+    case .changed: return try read(name)
+    }
+  }
+
+  private enum Aside {
+    case kept(as: String)
+    /// Who may only read leaves it where it is.
+    case left
+    /// Another has written or removed it meanwhile.
+    case changed
+  }
+
+  /// Takes a definition that cannot be used out of the way. Under a lock, so that nobody takes away what
+  /// has just been defined anew in its place.
+  private func keepAside(_ path: String, _ bytes: [UInt8]) -> Aside {
+    guard let lock = try? FileLock.hold("\(directory)/networks/lock") else { return .left }
+    defer { extendLifetime(lock) }
+    let now: [UInt8]
+    do { now = try readFile(path, limit: 1 << 20) } catch { return .left }
+    guard now == bytes else { return .changed }
+    return Self.keepAside(path).map { .kept(as: $0) } ?? .left
+  }
+
+  /// Renames a file to a name that says that it cannot be used; one that was kept before stays as well.
+  ///
+  /// - Returns: the name; `nil` where it could not be renamed.
+  static func keepAside(_ path: String) -> String? {
+    for count in 1...999 {
+      let aside = "\(path).corrupt" + (count == 1 ? "" : ".\(count)")
+      var status = stat()
+      if lstat(aside, &status) != 0 { return rename(path, aside) == 0 ? aside : nil }
+    }
+    return nil
   }
 
   /// Defines a network; to be called under ``hold()``.
   public func create(_ request: NetworkRequest) throws {
     let network = try NetworkDefinition(request)
-    for other in all().networks {
+    let (others, faults) = all()
+    for fault in faults { report(fault) }
+    for other in others {
       guard other.name != network.name else {
         throw NetworkError(
           "a network is called \(network.name) already; choose another name, or remove it: swrun network rm \(network.name)"
@@ -95,9 +138,18 @@ public struct NetworkStore: Sendable {
       }
       try network.check(beside: other)
     }
+    let path = path(network.name)
+    guard FileIdentity(path: path) == nil else {
+      throw NetworkError(
+        "\(path) is there already, and cannot be read as a network. Choose another name, or move it away"
+      )
+    }
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    try writeAtomically(Array(try encoder.encode(request)) + [0x0a], to: path(network.name))
+    let bytes = Array(try encoder.encode(request)) + [0x0a]
+    let lock = try FileLock.hold("\(directory)/networks/lock")
+    try writeAtomically(bytes, to: path)
+    _ = consume lock
   }
 
   /// Removes a definition and its leases; to be called under ``hold()``.
@@ -106,55 +158,20 @@ public struct NetworkStore: Sendable {
     try removeTree("\(directory)/leases/\(name)")
   }
 
-  /// A network with the addresses that its instances have.
-  public func withLeases(_ name: String) throws -> [AddressPool] {
-    let leases = Set(directoryEntries(try leaseDirectory(name)).compactMap { IPAddress($0) })
-    return try network(name).pools.map { pool in
-      var pool = pool
-      pool.leased = leases.filter(pool.subnet.contains)
-      return pool
-    }
-  }
-
   /// The spec of an interface with what its network says put in; one that is on none is unchanged.
   public func resolve(_ spec: NetworkSpec) throws -> NetworkSpec {
     guard case .named(let name) = spec.kind else { return spec }
     let network = try network(name)
     var spec = spec
     try network.apply(to: &spec)
-    spec.pools = try withLeases(name)
+    spec.pools = try pools(of: network)
+    // Only where it makes a difference are the leases asked whether their instances are still there.
+    let isTight =
+      spec.pools.contains { $0.freeCount() == 0 }
+      || spec.addresses.contains { wanted in
+        spec.pools.contains { $0.leased.contains(wanted.address) }
+      }
+    if isTight { spec.pools = try pools(of: network, living: true) }
     return spec
-  }
-
-  /// Claims an address for an instance; to be called under ``hold()``.
-  ///
-  /// - Parameter instance: the instance's directory.
-  public func claim(_ address: String, of name: String, for instance: String) throws {
-    let leases = try leaseDirectory(name)
-    if FileIdentity(path: leases) == nil {
-      // What an earlier boot has left.
-      try removeTree("\(directory)/leases/\(name)")
-      try makeDirectories(leases)
-    }
-    let lease = "\(leases)/\(address)"
-    if symlink(instance, lease) == 0 { return }
-    guard errno == EEXIST else { throw SystemError("symlink", lease) }
-    throw NetworkError("\(address) of the network \(name) was given to another instance meanwhile")
-  }
-
-  /// Gives an address back, if it is the instance's.
-  public func release(_ address: String, of name: String, from instance: String) throws {
-    guard NetworkDefinition.isName(name) else { return }
-    let lease = "\(try leaseDirectory(name))/\(address)"
-    if (try? readLink(lease)) == instance { unlink(lease) }
-  }
-
-  /// Gives back what instances had that are no more.
-  public func sweep(_ name: String) throws {
-    let leases = try leaseDirectory(name)
-    for address in directoryEntries(leases) where FileIdentity(path: "\(leases)/\(address)") == nil
-    {
-      unlink("\(leases)/\(address)")
-    }
   }
 }

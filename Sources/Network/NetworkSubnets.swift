@@ -62,6 +62,11 @@ extension NetworkDefinition {
         throw NetworkError("two ranges are given for \(pools[index].subnet); it has one")
       }
       pools[index].range = range
+      guard pools[index].hasAny else {
+        throw NetworkError(
+          "the range \(range) has no address that an instance could have: \(pools[index].subnet) keeps its first for itself and its last for broadcasts"
+        )
+      }
     }
     for text in request.auxiliary {
       let (name, value) = pair(text)

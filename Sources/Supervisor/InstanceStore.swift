@@ -17,6 +17,8 @@ public struct InstanceStore: Sendable {
   public let root: String
   /// `/var/lib/swrun`
   public let stateDirectory: String
+  /// Gets a line for each file that cannot be used, while the work goes on without it.
+  public var report: @Sendable (String) -> Void = { _ in }
 
   public init(root: String, stateDirectory: String) {
     self.root = root
@@ -24,7 +26,9 @@ public struct InstanceStore: Sendable {
   }
 
   /// The defined networks.
-  public var networks: NetworkStore { NetworkStore(stateDirectory: stateDirectory) }
+  public var networks: NetworkStore {
+    NetworkStore(stateDirectory: stateDirectory, report: report)
+  }
 
   public func directory(_ id: String) -> String { "\(root)/instances/\(id)" }
   public func logDirectory(_ id: String) -> String { "\(stateDirectory)/logs/\(id)" }

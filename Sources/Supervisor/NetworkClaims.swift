@@ -8,16 +8,16 @@ struct NetworkClaims {
   let store: InstanceStore
   let id: String
 
-  /// The networks as they are, held; addresses whose instances are no more are free again.
+  /// The networks as they are, held.
   func hold(_ specs: [NetworkSpec]) throws -> FileLock {
     let lock = try store.networks.hold()
     if specs.contains(where: Self.isBuiltIn) {
-      try? store.networks.sweep(BuiltInBridge.network)
+      try store.networks.checkLeases(BuiltInBridge.network)
       var host = try NetlinkSocket()
       try store.networks.prepareBuiltIn(&host, created: Timestamp.now.text)
     }
     for spec in specs {
-      if case .named(let name) = spec.kind { try store.networks.sweep(name) }
+      if case .named(let name) = spec.kind { try store.networks.checkLeases(name) }
     }
     return lock
   }

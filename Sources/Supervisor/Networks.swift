@@ -1,4 +1,5 @@
 import Linux
+public import Netlink
 public import Network
 
 /// The defined networks together with the instances that are on them.
@@ -47,20 +48,27 @@ public struct Networks {
 
   /// One network with its leases.
   public func record(_ name: String) throws -> Record {
-    Record(
-      definition: try store.networks.network(name), pools: try store.networks.withLeases(name),
+    let definition = try store.networks.network(name)
+    return Record(
+      definition: definition, pools: try store.networks.pools(of: definition, living: true),
       members: members()[name] ?? [])
+  }
+
+  /// The addresses that the host has itself, and that no instance is given.
+  public func hostAddresses() throws -> Set<IPAddress> {
+    var host = try NetlinkSocket()
+    return Set(try host.addresses().map(\.address.address))
   }
 
   /// Removes a network that no instance is on.
   public func remove(_ name: String) throws {
     try Privilege.check()
-    _ = try store.networks.network(name)
     let lock = try store.networks.hold()
-    let users = (members()[name] ?? []).map(\.name)
+    _ = try store.networks.network(name)
+    let users = Set((members()[name] ?? []).map(\.name)).sorted()
     guard users.isEmpty else {
       throw SupervisorError(
-        "the network \(name) is in use by \(users.joined(separator: ", ")). Stop that first: swrun stop \(users.joined(separator: " "))"
+        "the network \(name) is in use by \(users.joined(separator: ", ")). Stop \(users.count == 1 ? "it" : "them") first: swrun stop \(users.joined(separator: " "))"
       )
     }
     try store.networks.remove(name)

@@ -20,9 +20,10 @@ struct StateOptions: ParsableArguments {
 
   /// The store, after what a crash has left in it was put right.
   func store(swept: Bool = true) throws -> InstanceStore {
-    let store = InstanceStore(
+    var store = InstanceStore(
       root: try Self.path(root, "SWRUN_ROOT", "/run/swrun"),
       stateDirectory: try Self.path(stateDirectory, "SWRUN_STATE_DIR", "/var/lib/swrun"))
+    store.report = { printError($0) }
     if swept { try Sweeper(store).sweep() }
     return store
   }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Netlink
 import Network
 import Supervisor
 
@@ -56,19 +57,20 @@ struct NetworkInspect: ParsableCommand {
     let all = Networks(try state.store())
     var entries: [Entry] = []
     var failure: (any Error)?
+    let own = try all.hostAddresses()
     do {
-      try forEachNetwork(networks) { entries.append(Self.entry(try all.record($0))) }
+      try forEachNetwork(networks) { entries.append(Self.entry(try all.record($0), own)) }
     } catch { failure = error }
     try printJSON(entries)
     if let failure { throw failure }
   }
 
-  private static func entry(_ record: Networks.Record) -> Entry {
+  private static func entry(_ record: Networks.Record, _ own: Set<IPAddress>) -> Entry {
     let network = record.definition
     return Entry(
       name: network.name, driver: network.driver, parent: network.parent,
       internal: network.isInternal, options: options(network),
-      ipam: record.pools.map(subnet), instances: record.members, labels: network.labels,
+      ipam: record.pools.map { subnet($0, own) }, instances: record.members, labels: network.labels,
       created: network.created)
   }
 
@@ -89,7 +91,7 @@ struct NetworkInspect: ParsableCommand {
     return options
   }
 
-  private static func subnet(_ pool: AddressPool) -> Subnet {
+  private static func subnet(_ pool: AddressPool, _ own: Set<IPAddress>) -> Subnet {
     let gateway =
       switch pool.gateway {
       case .address(let address): "\(address)"
@@ -99,6 +101,6 @@ struct NetworkInspect: ParsableCommand {
     return Subnet(
       subnet: "\(pool.subnet)", gateway: gateway, range: pool.range.map { "\($0)" },
       auxiliary: pool.auxiliary.mapValues { "\($0)" }, used: pool.usedCount,
-      free: Count(value: pool.freeCount))
+      free: Count(value: pool.freeCount(avoiding: own)))
   }
 }

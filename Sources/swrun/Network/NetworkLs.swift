@@ -61,7 +61,7 @@ struct NetworkLs: ParsableCommand {
     return Row(
       name: network.name, driver: network.driver,
       network: NetworkSpec(kind: network.kind).summary, parent: network.parent,
-      subnets: network.pools.map { "\($0.subnet)" }, instances: record.members.count,
+      subnets: network.pools.map { "\($0.subnet)" }, instances: Set(record.members.map(\.id)).count,
       created: network.created)
   }
 

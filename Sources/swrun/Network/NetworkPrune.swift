@@ -14,7 +14,9 @@ struct NetworkPrune: ParsableCommand {
 
   mutating func run() throws {
     let all = Networks(try state.store())
-    let unused = all.all().records.filter(\.members.isEmpty).map(\.definition.name)
+    let (records, faults) = all.all()
+    for fault in faults { printError(fault) }
+    let unused = records.filter(\.members.isEmpty).map(\.definition.name)
     if unused.isEmpty { return }
     if !force {
       guard isTerminal(.standardInput) else {
