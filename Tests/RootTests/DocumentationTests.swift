@@ -35,19 +35,41 @@ struct DocumentationTests {
     }
   }
 
-  @Test(
-    "each verb has help, and the manual tells of each option",
-    arguments: ["run", "ps", "exec", "logs", "stop", "kill", "rm", "inspect", "wait", "port"])
-  func help(_ verb: String) throws {
-    let result = try command([World.binary, verb, "--help"])
-    #expect(result.code == 0)
-    #expect(result.output.contains("OVERVIEW: ") && result.output.contains("USAGE: swrun"))
+  /// Each verb, and each verb's own verbs, as their help lists them.
+  private func verbs(_ path: [String] = []) throws -> [[String]] {
+    let help = try command([World.binary] + path + ["--help"]).output
+    guard let start = help.firstRange(of: "SUBCOMMANDS:") else { return [] }
+    var found: [[String]] = []
+    // What follows the list is a hint of the parser's.
+    let list = help[start.upperBound...].prefix(
+      upTo: help.firstRange(of: "\n\n  See")?.lowerBound ?? help.endIndex)
+    for line in list.split(separator: "\n") {
+      guard line.hasPrefix("  "), !line.hasPrefix("   "),
+        let name = line.split(whereSeparator: { " ,".contains($0) }).first
+      else { continue }
+      let verb = path + [String(name)]
+      found.append(verb)
+      found += try verbs(verb)
+    }
+    return found
+  }
+
+  @Test("each verb has help, and the manual tells of it and of each of its options")
+  func help() throws {
+    let verbs = try verbs()
+    #expect(verbs.contains(["run"]) && verbs.contains(["network", "create"]) && verbs.count >= 15)
     let manual = try readText("man/swrun.1").replacing("\\-", with: "-")
-    #expect(manual.contains("swrun \(verb)") || verb == "run")
-    guard verb == "run" else { return }
-    for word in result.output.split(whereSeparator: { " ,<\n[]".contains($0) })
-    where word.hasPrefix("--") && word.count > 2 && !["--help", "--version"].contains(word) {
-      #expect(manual.contains(word), "\(word) is not in the manual")
+    for verb in verbs where verb != ["help"] {
+      let name = verb.joined(separator: " ")
+      let result = try command([World.binary] + verb + ["--help"])
+      #expect(result.code == 0, "\(name)")
+      #expect(result.output.contains("OVERVIEW: ") && result.output.contains("USAGE: swrun"))
+      #expect(manual.contains("swrun \(name)") || name == "run", "\(name) is not in the manual")
+      for word in result.output.split(whereSeparator: { " ,<\n[]".contains($0) })
+      where word.hasPrefix("--") && word.count > 2 && !["--help", "--version"].contains(word) {
+        let option = String(word.prefix { $0 != "." })
+        #expect(manual.contains(option), "\(option) of \(name) is not in the manual")
+      }
     }
   }
 
