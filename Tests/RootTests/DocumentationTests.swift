@@ -67,7 +67,7 @@ struct DocumentationTests {
       #expect(manual.contains("swrun \(name)") || name == "run", "\(name) is not in the manual")
       for word in result.output.split(whereSeparator: { " ,<\n[]".contains($0) })
       where word.hasPrefix("--") && word.count > 2 && !["--help", "--version"].contains(word) {
-        let option = String(word.prefix { $0 != "." })
+        let option = String(word.prefix { $0.isLetter || $0 == "-" })
         #expect(manual.contains(option), "\(option) of \(name) is not in the manual")
       }
     }
