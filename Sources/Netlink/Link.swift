@@ -153,6 +153,23 @@ extension NetlinkSocket {
     try request(note)
   }
 
+  /// Asks the kernel whether it has a kind of slave, by a request for one without a parent, which no
+  /// kernel grants: one that does not know the kind says so first (`rtnl_newlink`). It may load the
+  /// driver.
+  ///
+  /// - Returns: `nil` for who may not make interfaces.
+  public mutating func hasDriver(_ kind: String) -> Bool? {
+    var message = Message(.newLink, [.create, .exclusive], about: kind)
+    message.putHeader(Self.header(0, up: nil))
+    message.put(.linkName, "swrun-asks")
+    message.nest(.linkInfo) { $0.put(.infoKind, kind) }
+    do { try request(message) } catch {
+      if error.errno == .permissionDenied || error.errno.rawValue == EPERM { return nil }
+      return error.errno.rawValue != EOPNOTSUPP
+    }
+    return nil
+  }
+
   /// Changes an interface's MTU, in bytes.
   public mutating func setMTU(_ mtu: UInt32, index: Int32, named name: String) throws(NetlinkError)
   {

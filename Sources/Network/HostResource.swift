@@ -156,8 +156,15 @@ public enum HostResource: Hashable, Sendable, Codable {
     }
   }
 
-  /// The first of the commands that make it, for an error's one line.
-  var title: String { String(explanation.prefix { $0 != "\n" }) }
+  /// Whether by it the host answers on an interface for others.
+  public func isProxy(on parent: String) -> Bool {
+    if case .neighbour(_, nil, parent) = self { return true }
+    return false
+  }
+
+  /// The first of the commands that make it, for one line.
+  public var title: String { String(explanation.prefix { $0 != "
+" }) }
 
   /// The commands that make it, one a line.
   public var explanation: String {

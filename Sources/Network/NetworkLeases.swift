@@ -76,4 +76,38 @@ extension NetworkStore {
     let lease = "\(try leaseDirectory(name))/\(address)"
     if (try? readLink(lease)) == instance { unlink(lease) }
   }
+
+  /// A lease, or all that a network's leases of an earlier boot are.
+  public struct StaleLease: Sendable {
+    public let path: String
+    public let text: String
+  }
+
+  /// Leases of earlier boots, and of instances that are no more; for all networks, also those that
+  /// have been removed.
+  ///
+  /// - Parameter isAlive: whether the instance with a directory lives.
+  public func staleLeases(isAlive: (_ instance: String) -> Bool) -> [StaleLease] {
+    guard let boot = try? bootIdentity() else { return [] }
+    var found: [StaleLease] = []
+    for name in directoryEntries("\(directory)/leases") where name != "lock" {
+      for other in directoryEntries("\(directory)/leases/\(name)") where other != boot {
+        found.append(
+          StaleLease(
+            path: "\(directory)/leases/\(name)/\(other)",
+            text: "the leases that the network \(name) had before the last reboot"))
+      }
+      let leases = "\(directory)/leases/\(name)/\(boot)"
+      for address in directoryEntries(leases) {
+        guard let instance = try? readLink("\(leases)/\(address)"), !isAlive(instance) else {
+          continue
+        }
+        found.append(
+          StaleLease(
+            path: "\(leases)/\(address)",
+            text: "the lease of \(address) on the network \(name), of an instance that is no more"))
+      }
+    }
+    return found
+  }
 }

@@ -31,7 +31,11 @@ public struct NetworkStore: Sendable {
   }
 
   /// All networks in the order of their names, and a line for each file that is not one.
-  public func all() -> (networks: [NetworkDefinition], faults: [String]) {
+  ///
+  /// - Parameter asideKept: whether such a file is taken out of the way.
+  public func all(
+    asideKept: Bool = true
+  ) -> (networks: [NetworkDefinition], faults: [String]) {
     var networks: [NetworkDefinition] = []
     var faults: [String] = []
     let files: [String]
@@ -39,7 +43,9 @@ public struct NetworkStore: Sendable {
       return ([], ["\(directory)/networks cannot be read: \(error.errno)"])
     }
     for file in files where file.hasSuffix(".json") {
-      do { networks.append(try read(String(file.dropLast(5)))) } catch { faults.append("\(error)") }
+      do { networks.append(try read(String(file.dropLast(5)), asideKept: asideKept)) } catch {
+        faults.append("\(error)")
+      }
     }
     return (networks, faults)
   }
@@ -65,7 +71,7 @@ public struct NetworkStore: Sendable {
 
   /// Reads a definition as strictly as a command. One that is broken is kept aside, so that it is told
   /// of once and its name is free.
-  private func read(_ name: String) throws -> NetworkDefinition {
+  func read(_ name: String, asideKept: Bool = true) throws -> NetworkDefinition {
     let path = path(name)
     let bytes = try readFile(path, limit: 1 << 20)
     // The version first: what a later swrun has written may look like anything else.
@@ -86,7 +92,7 @@ public struct NetworkStore: Sendable {
       if error.description.hasPrefix(path) { throw error }
       reason = error.description
     } catch { reason = "it is not a definition in JSON" }
-    switch keepAside(path, bytes) {
+    switch asideKept ? keepAside(path, bytes) : .left {
     case .kept(let aside):
       throw NetworkError("\(path) cannot be used: \(reason); it is kept as \(aside)")
     case .left: throw NetworkError("\(path) cannot be used: \(reason)")

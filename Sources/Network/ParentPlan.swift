@@ -24,6 +24,13 @@ struct VLANName {
 }
 
 extension NetworkDefinition {
+  /// What has to be there before an instance can be on the network, and is not; `nil` where all is.
+  public func missingParent(among interfaces: [String]) -> String? {
+    if hasPrivateParent || driver == "bridge" || interfaces.contains(parent) { return nil }
+    guard let vlan = try? VLANName(parent) else { return parent }
+    return interfaces.contains(vlan.base) ? nil : vlan.base
+  }
+
   /// The name of the dummy that is the parent of a network without another: `swd-` and the
   /// fingerprint of the network's name, since an interface's name has 15 bytes.
   static func privateParent(of network: String) -> String { "swd-\(shortFingerprint(network))" }

@@ -35,6 +35,10 @@ public struct Slave: Hashable, Sendable {
     }
   }
 
+  /// As `--net` writes the mode; a later kernel's by its number.
+  public var modeName: String { Ipvlan.name(ofMode: ipvlanMode) }
+  public var flagName: String { Ipvlan.name(ofFlag: ipvlanFlags) }
+
   /// A slave that was found on the system.
   init(owner: String, link: Link, parent: Int32, namespace: FileIdentity?) {
     self.owner = owner
@@ -49,14 +53,16 @@ public struct Slave: Hashable, Sendable {
 
 /// Looks for slaves that other tools have made. The kernel has no list of a parent's slaves in other
 /// network namespaces, so each namespace that a process or a file holds is asked.
-struct SlaveSearch {
+public struct SlaveSearch {
   /// Kinds to look for.
   let kinds: Set<String>
+
+  public init(kinds: Set<String>) { self.kinds = kinds }
 
   /// - Parameters:
   ///   - parent: the parent's index in the host's network namespace, this process's own.
   ///   - known: namespaces whose slaves are known already.
-  func slaves(
+  public func slaves(
     of parent: Int32, host: inout NetlinkSocket, except known: Set<FileIdentity>
   ) -> [Slave] {
     var found: [Slave] = []

@@ -36,14 +36,20 @@ public struct Networks {
     _ = consume lock
   }
 
+  /// A network as `network ls` shows it.
+  public struct Row: Sendable {
+    public let network: NetworkSummary
+    public let instances: Int
+  }
+
   /// All networks in the order of their names, and a line for each file that is not one.
-  public func all() -> (records: [Record], faults: [String]) {
-    let (definitions, faults) = store.networks.all()
-    let members = members()
-    let records = definitions.map {
-      Record(definition: $0, pools: $0.pools, members: members[$0.name] ?? [])
+  public func all() -> (rows: [Row], faults: [String]) {
+    let (networks, faults) = store.networks.summaries()
+    let members = networks.isEmpty ? [:] : members()
+    let rows = networks.map { network in
+      Row(network: network, instances: members[network.name].map { Set($0.map(\.id)).count } ?? 0)
     }
-    return (records, faults)
+    return (rows, faults)
   }
 
   /// One network with its leases.

@@ -23,6 +23,9 @@ public struct Sweeper {
     }
   }
 
+  /// The instances whose monitors were killed and that nobody has put right yet.
+  func unfinished() -> [String] { store.ids().filter(needsWork) }
+
   private func needsWork(_ id: String) -> Bool {
     !store.isAlive(id) && store.state(id)?.status != .exited
   }

@@ -14,6 +14,7 @@ struct Swrun: ParsableCommand {
     usage: """
       swrun [run] [--net KIND:PARENT[:MODE[:FLAG]]] [--ip ADDRESS] [options] [--] COMMAND [ARG...]
       swrun ps | exec | logs | stop | kill | rm | inspect | wait | port | network
+      swrun doctor | gc
       """,
     discussion: """
       swrun runs a command in namespaces of its own, with an ipvlan slave of an interface of the \
@@ -28,7 +29,7 @@ struct Swrun: ParsableCommand {
     version: version,
     subcommands: [
       Run.self, Ps.self, Exec.self, Logs.self, Stop.self, Kill.self, Rm.self, Inspect.self,
-      Wait.self, Port.self, NetworkCommand.self,
+      Wait.self, Port.self, NetworkCommand.self, Doctor.self, Gc.self,
     ],
     defaultSubcommand: Run.self)
 
@@ -56,8 +57,8 @@ struct Swrun: ParsableCommand {
   private static func launches(_ first: String?) -> Bool {
     guard let first else { return false }
     let others = [
-      "ps", "logs", "stop", "kill", "rm", "inspect", "wait", "port", "network", "help", "-h",
-      "--help",
+      "ps", "logs", "stop", "kill", "rm", "inspect", "wait", "port", "network", "doctor", "gc",
+      "help", "-h", "--help",
       "--version",
       "--generate-completion-script",
     ]

@@ -214,3 +214,63 @@ struct NetworkStoreTests {
     #expect(try readFile(path) == good)
   }
 }
+
+@Suite("network index")
+struct NetworkIndexTests {
+  @Test("a listing shows what the definitions say, by the index and without")
+  func current() throws {
+    let place = try Place()
+    let path = "\(place.directory)/networks"
+    try place.define("a", "--subnet 10.0.0.0/24 --subnet fd00::/64 --opt parent=eth0 --label k=v=w")
+    try place.define("b", "--driver macvlan --subnet 10.0.0.0/24 --opt parent=eth1 --label bare")
+    let fresh = place.store.all().networks.map(NetworkSummary.init)
+    #expect(place.store.summaries().networks == fresh)
+    let index = try readFile("\(path)/index")
+    #expect(NetworkIndex(index).entries.count == 2)
+    #expect(place.store.summaries().networks == fresh)
+    // It is the index that was read: its words are shown, as long as the files are the same.
+    let other = NetworkIndex(index).renamed("macvlan:eth1:bridge", to: "macvlan:eth1:marked")
+    try writeAtomically(other, to: "\(path)/index")
+    #expect(place.store.summaries().networks[1].network == "macvlan:eth1:marked")
+    // A definition that has changed is read anew.
+    try place.store.remove("b")
+    try place.define("b", "--driver macvlan --subnet 10.1.0.0/24 --opt parent=eth1")
+    #expect(place.store.summaries().networks[1].subnets == ["10.1.0.0/24"])
+    try place.store.remove("a")
+    #expect(place.store.summaries().networks.map(\.name) == ["b"])
+    #expect(NetworkIndex(try readFile("\(path)/index")).entries.count == 1)
+  }
+
+  @Test("an index that is not one is as none, and is made anew")
+  func broken() throws {
+    let place = try Place()
+    try place.define("a", "--subnet 10.0.0.0/24 --label odd=a\tb")
+    try place.define("b", "--subnet 10.1.0.0/24")
+    let fresh = place.store.all().networks.map(NetworkSummary.init)
+    _ = place.store.summaries()
+    let index = try readFile("\(place.directory)/networks/index")
+    // A label with a tab has no place in it.
+    #expect(NetworkIndex(index).entries.keys.sorted() == ["b"])
+    for length in stride(from: 0, to: index.count, by: 7) {
+      #expect(NetworkIndex(Array(index.prefix(length))).entries.isEmpty)
+    }
+    for position in index.indices.dropLast() {
+      var changed = index
+      changed[position] ^= 0x04
+      #expect(NetworkIndex(changed).entries.isEmpty)
+    }
+    try place.write("rubbish", to: "networks/index")
+    #expect(place.store.summaries().networks == fresh)
+    #expect(try readFile("\(place.directory)/networks/index") == index)
+  }
+}
+
+extension NetworkIndex {
+  /// The index's bytes with other words for a network, sealed again.
+  fileprivate func renamed(_ from: String, to: String) -> [UInt8] {
+    let text = String(decoding: bytes, as: UTF8.self)
+    let body = Array(text.dropLast(17).replacing(from, with: to).utf8)
+    let digits = String(fingerprint(body), radix: 16)
+    return body + Array((String(repeating: "0", count: 16 - digits.count) + digits + "\n").utf8)
+  }
+}

@@ -37,18 +37,19 @@ struct NetworkLs: ParsableCommand {
 
   mutating func run() throws {
     let filter = try ListFilter(parsing: filters, keys: ["name", "driver", "parent", "label"])
-    let (records, faults) = Networks(try state.store()).all()
+    let (rows, faults) = Networks(try state.store()).all()
     for fault in faults { printError(fault) }
-    let fitting = records.filter { record in filter.fits { Self.fits(record, $0, $1) } }
+    let fitting = rows.filter { row in filter.fits { Self.fits(row.network, $0, $1) } }
     if quiet {
-      for record in fitting { print(record.definition.name) }
+      for row in fitting { print(row.network.name) }
     } else if format == .json {
       try printJSON(fitting.map(Self.row))
     } else {
       var table = Table(["NAME", "NETWORK", "SUBNET", "INSTANCES"])
-      for row in fitting.map(Self.row) {
+      for row in fitting {
+        let network = row.network
         table.add([
-          row.name, row.network, row.subnets.joined(separator: ","), "\(row.instances)",
+          network.name, network.network, network.subnets.joined(separator: ","), "\(row.instances)",
         ])
       }
       print(table.text, terminator: "")
@@ -56,17 +57,14 @@ struct NetworkLs: ParsableCommand {
     if !faults.isEmpty { throw ExitCode(125) }
   }
 
-  private static func row(_ record: Networks.Record) -> Row {
-    let network = record.definition
+  private static func row(_ row: Networks.Row) -> Row {
+    let network = row.network
     return Row(
-      name: network.name, driver: network.driver,
-      network: NetworkSpec(kind: network.kind).summary, parent: network.parent,
-      subnets: network.pools.map { "\($0.subnet)" }, instances: Set(record.members.map(\.id)).count,
-      created: network.created)
+      name: network.name, driver: network.driver, network: network.network, parent: network.parent,
+      subnets: network.subnets, instances: row.instances, created: network.created)
   }
 
-  private static func fits(_ record: Networks.Record, _ key: String, _ value: String) -> Bool {
-    let network = record.definition
+  private static func fits(_ network: NetworkSummary, _ key: String, _ value: String) -> Bool {
     switch key {
     case "name": return network.name.contains(value)
     case "driver": return network.driver == value

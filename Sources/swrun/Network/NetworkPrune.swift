@@ -14,9 +14,9 @@ struct NetworkPrune: ParsableCommand {
 
   mutating func run() throws {
     let all = Networks(try state.store())
-    let (records, faults) = all.all()
+    let (rows, faults) = all.all()
     for fault in faults { printError(fault) }
-    let unused = records.filter(\.members.isEmpty).map(\.definition.name)
+    let unused = rows.filter { $0.instances == 0 }.map(\.network.name)
     if unused.isEmpty { return }
     if !force {
       guard isTerminal(.standardInput) else {

@@ -1,0 +1,181 @@
+import Glibc
+import Linux
+
+/// What a listing shows of a network.
+public struct NetworkSummary: Hashable, Sendable {
+  public let name: String
+  public let driver: String
+  /// `ipvlan:eth0:l2`
+  public let network: String
+  public let parent: String
+  /// `10.20.20.0/24`
+  public let subnets: [String]
+  public let labels: [String: String]
+  /// RFC 3339.
+  public let created: String
+
+  init(_ network: NetworkDefinition) {
+    name = network.name
+    driver = network.driver
+    self.network = NetworkSpec(kind: network.kind).summary
+    parent = network.parent
+    subnets = network.pools.map { "\($0.subnet)" }
+    labels = network.labels
+    created = network.created
+  }
+}
+
+/// `STATE/networks/index`: the summaries of all networks in one file, since reading a definition takes
+/// a hundred times longer than a look at whether it has changed. The definitions stay the truth: an
+/// entry counts as long as its file is the one that it was made from.
+struct NetworkIndex {
+  /// What changes with a file: a definition is replaced by rename(2), and an editor's change moves the
+  /// time of change, which nobody can set back.
+  struct Stamp: Hashable {
+    let inode: UInt64
+    let size: Int64
+    /// Nanoseconds since 1970.
+    let changed: Int64
+
+    /// `nil` where there is no such file.
+    init?(_ file: String, in directory: CInt) {
+      var status = stat()
+      guard fstatat(directory, file, &status, 0) == 0 else { return nil }
+      inode = UInt64(status.st_ino)
+      size = Int64(status.st_size)
+      changed = Int64(status.st_ctim.tv_sec) * 1_000_000_000 + Int64(status.st_ctim.tv_nsec)
+    }
+
+    fileprivate init?(_ fields: ArraySlice<ArraySlice<UInt8>>) {
+      guard fields.count == 3, let inode = UInt64(NetworkIndex.text(fields[fields.startIndex])),
+        let size = Int64(NetworkIndex.text(fields[fields.startIndex + 1])),
+        let changed = Int64(NetworkIndex.text(fields[fields.startIndex + 2]))
+      else { return nil }
+      self.inode = inode
+      self.size = size
+      self.changed = changed
+    }
+  }
+
+  private(set) var entries: [String: (stamp: Stamp, summary: NetworkSummary)] = [:]
+
+  private static let title = Array("swrun networks 1\n".utf8)
+
+  init() {}
+
+  /// From a file's bytes: a first line that names the layout, a line for each network, and a last one
+  /// with the fingerprint of all before it. Anything else is an index without entries.
+  init(_ bytes: [UInt8]) {
+    guard bytes.count > Self.title.count + 17, bytes.starts(with: Self.title) else { return }
+    let body = bytes.dropLast(17)
+    guard Self.text(bytes.suffix(17).dropLast()) == Self.seal(Array(body)) else { return }
+    let lines = body.dropFirst(Self.title.count).split(separator: 0x0a)
+    entries.reserveCapacity(lines.count)
+    for line in lines {
+      let fields = line.split(separator: 0x09, omittingEmptySubsequences: false)
+      guard fields.count >= 9, let stamp = Stamp(fields[0..<3]) else { continue }
+      var labels: [String: String] = [:]
+      for field in fields[9...] {
+        let (key, value) = NetworkDefinition.pair(Self.text(field))
+        labels[key] = value
+      }
+      let summary = NetworkSummary(
+        name: Self.text(fields[3]), driver: Self.text(fields[4]), network: Self.text(fields[5]),
+        parent: Self.text(fields[6]),
+        subnets: fields[7].split(separator: 0x2c).map { Self.text($0) }, labels: labels,
+        created: Self.text(fields[8]))
+      entries[summary.name] = (stamp, summary)
+    }
+  }
+
+  /// A text that would break a line is not written: its network is read each time.
+  mutating func add(_ summary: NetworkSummary, _ stamp: Stamp) {
+    let texts = [summary.created] + summary.labels.flatMap { [$0.key, $0.value] }
+    guard texts.allSatisfy({ $0.utf8.allSatisfy { $0 >= 0x20 } }) else { return }
+    entries[summary.name] = (stamp, summary)
+  }
+
+  var bytes: [UInt8] {
+    var text = ""
+    for (_, (stamp, summary)) in entries.sorted(by: { $0.key < $1.key }) {
+      text += "\(stamp.inode)\t\(stamp.size)\t\(stamp.changed)\t\(summary.name)\t\(summary.driver)"
+      text += "\t\(summary.network)\t\(summary.parent)\t\(summary.subnets.joined(separator: ","))"
+      text += "\t\(summary.created)"
+      for label in summary.labels.sorted(by: { $0.key < $1.key }) {
+        text += "\t\(label.key)=\(label.value)"
+      }
+      text += "\n"
+    }
+    let body = Self.title + Array(text.utf8)
+    return body + Array("\(Self.seal(body))\n".utf8)
+  }
+
+  /// 16 hex digits.
+  private static func seal(_ bytes: [UInt8]) -> String {
+    let digits = String(fingerprint(bytes), radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
+  }
+
+  private static func text(_ bytes: some Collection<UInt8>) -> String {
+    String(decoding: bytes, as: UTF8.self)
+  }
+}
+
+extension NetworkSummary {
+  fileprivate init(
+    name: String, driver: String, network: String, parent: String, subnets: [String],
+    labels: [String: String], created: String
+  ) {
+    self.name = name
+    self.driver = driver
+    self.network = network
+    self.parent = parent
+    self.subnets = subnets
+    self.labels = labels
+    self.created = created
+  }
+}
+
+extension NetworkStore {
+  /// The summaries of all networks in the order of their names, and a line for each file that is not
+  /// one.
+  public func summaries() -> (networks: [NetworkSummary], faults: [String]) {
+    let place = "\(directory)/networks"
+    let files: [String]
+    let open: Descriptor
+    do {
+      files = try directoryNames(place)
+      if files.isEmpty { return ([], []) }
+      open = try Descriptor.open(place, O_RDONLY | O_DIRECTORY)
+    } catch {
+      return ([], ["\(place) cannot be read: \(error.errno)"])
+    }
+    let former = (try? readFile("\(place)/index")) ?? []
+    let known = NetworkIndex(former)
+    var seen: [(stamp: NetworkIndex.Stamp, summary: NetworkSummary)] = []
+    seen.reserveCapacity(files.count)
+    var faults: [String] = []
+    var isCurrent = true
+    for file in files where file.hasSuffix(".json") {
+      let name = String(file.dropLast(5))
+      // Looked at before it is read: what changes in between is seen the next time.
+      guard let stamp = NetworkIndex.Stamp(file, in: open.fd.rawValue) else { continue }
+      if let entry = known.entries[name], entry.stamp == stamp {
+        seen.append(entry)
+        continue
+      }
+      isCurrent = false
+      do { seen.append((stamp, NetworkSummary(try read(name)))) } catch {
+        faults.append("\(error)")
+      }
+    }
+    if !isCurrent || seen.count != known.entries.count {
+      var index = NetworkIndex()
+      for (stamp, summary) in seen { index.add(summary, stamp) }
+      let bytes = index.bytes
+      // Who may only read goes without.
+      if bytes != former { try? writeAtomically(bytes, to: "\(place)/index") }
+    }
+    return (seen.map(\.summary), faults)
+  }
+}
