@@ -163,8 +163,7 @@ public enum HostResource: Hashable, Sendable, Codable {
   }
 
   /// The first of the commands that make it, for one line.
-  public var title: String { String(explanation.prefix { $0 != "
-" }) }
+  public var title: String { String(explanation.prefix { $0 != "\n" }) }
 
   /// The commands that make it, one a line.
   public var explanation: String {
