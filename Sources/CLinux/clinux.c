@@ -157,3 +157,34 @@ ssize_t swrun_receive_fd(int socket, uint8_t *byte, int *fd) {
       memcpy(fd, CMSG_DATA(header), sizeof *fd);
   return received;
 }
+
+ssize_t swrun_receive_packet(int socket, void *buffer, size_t size, struct sockaddr_ll *sender,
+                             uint32_t *status) {
+  struct iovec vector = {.iov_base = buffer, .iov_len = size};
+  union {
+    struct cmsghdr header;
+    char space[CMSG_SPACE(sizeof(struct tpacket_auxdata))];
+  } control = {0};
+  struct msghdr message = {
+      .msg_name = sender,
+      .msg_namelen = sizeof *sender,
+      .msg_iov = &vector,
+      .msg_iovlen = 1,
+      .msg_control = control.space,
+      .msg_controllen = sizeof control.space,
+  };
+  *status = 0;
+  ssize_t received;
+  do {
+    received = recvmsg(socket, &message, MSG_DONTWAIT);
+  } while (received < 0 && errno == EINTR);
+  if (received < 0) return received;
+  for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header;
+       header = CMSG_NXTHDR(&message, header))
+    if (header->cmsg_level == SOL_PACKET && header->cmsg_type == PACKET_AUXDATA) {
+      struct tpacket_auxdata auxiliary;
+      memcpy(&auxiliary, CMSG_DATA(header), sizeof auxiliary);
+      *status = auxiliary.tp_status;
+    }
+  return received;
+}

@@ -4,6 +4,8 @@ import Glibc
 public enum Clock {
   /// Since an unspecified start; never set back.
   public static func monotonic() -> Int64 { read(CLOCK_MONOTONIC) }
+  /// Since boot, with the time that the machine has slept; never set back.
+  public static func boottime() -> Int64 { read(CLOCK_BOOTTIME) }
   /// Since 1970-01-01 UTC.
   public static func realtime() -> Int64 { read(CLOCK_REALTIME) }
 

@@ -67,4 +67,10 @@ int swrun_send_fd(int socket, uint8_t byte, int fd);
 // Receives one byte and at most one descriptor (close-on-exec). Returns recvmsg's result.
 ssize_t swrun_receive_fd(int socket, uint8_t *byte, int *fd);
 
+// Receives one packet of an AF_PACKET socket that has PACKET_AUXDATA, packet(7), without waiting.
+// *status becomes its TP_STATUS_* bits. Returns recvmsg's result; of a packet that is longer than
+// the buffer, its first part.
+ssize_t swrun_receive_packet(int socket, void *buffer, size_t size, struct sockaddr_ll *sender,
+                             uint32_t *status);
+
 #endif
