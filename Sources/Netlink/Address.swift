@@ -5,6 +5,17 @@ import Glibc
 public struct AssignedAddress: Hashable, Sendable {
   public let interface: Int32
   public let address: InterfaceAddress
+  /// The low eight of `IFA_F_*`, linux/if_addr.h.
+  public var flags: UInt8 = 0
+  /// `RT_SCOPE_*`: 0 is global.
+  public var scope: UInt8 = 0
+
+  /// Whether the kernel has made it of what a router has advertised, for the world beyond the link, and
+  /// nobody else has it.
+  public var isAdvertised: Bool {
+    // IFA_F_PERMANENT, IFA_F_TENTATIVE, IFA_F_DADFAILED
+    !address.address.isIPv4 && scope == 0 && flags & (0x80 | 0x40 | 0x08) == 0
+  }
 }
 
 extension NetlinkSocket {
@@ -24,7 +35,9 @@ extension NetlinkSocket {
           address, prefix: Int(payload.integer(at: 1, as: UInt8.self)))
       else { return nil }
       return AssignedAddress(
-        interface: Int32(bitPattern: payload.integer(at: 4, as: UInt32.self)), address: assigned)
+        interface: Int32(bitPattern: payload.integer(at: 4, as: UInt32.self)), address: assigned,
+        flags: payload.integer(at: 2, as: UInt8.self),
+        scope: payload.integer(at: 3, as: UInt8.self))
     }
   }
 

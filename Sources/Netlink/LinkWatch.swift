@@ -18,14 +18,25 @@ public enum LinkEvent: Hashable, Sendable {
 public struct LinkWatch: ~Copyable {
   private let descriptor: Descriptor
 
+  /// Groups of rtnetlink(7) that a watch can listen to, `RTMGRP_*`.
+  public struct Groups: OptionSet, Sendable {
+    public let rawValue: UInt32
+    public init(rawValue: UInt32) { self.rawValue = rawValue }
+    public static let links = Groups(rawValue: 0x1)
+    public static let ipv6Addresses = Groups(rawValue: 0x100)
+    public static let ipv6Routes = Groups(rawValue: 0x400)
+  }
+
   /// To be made in the namespace that is watched.
-  public init() throws(SystemError) {
+  ///
+  /// - Parameter groups: what makes ``fd`` readable; ``events()`` tells of links alone.
+  public init(_ groups: Groups = .links) throws(SystemError) {
     let flags = CInt(SOCK_RAW.rawValue) | CInt(SOCK_CLOEXEC.rawValue) | CInt(SOCK_NONBLOCK.rawValue)
     let socket = Descriptor(
       owning: try check("socket", "AF_NETLINK", socket(AF_NETLINK, flags, NETLINK_ROUTE)))
     var address = sockaddr_nl()
     address.nl_family = sa_family_t(AF_NETLINK)
-    address.nl_groups = 1  // RTMGRP_LINK
+    address.nl_groups = groups.rawValue
     let result = withUnsafePointer(to: &address) {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
         bind(socket.fd.rawValue, $0, socklen_t(MemoryLayout<sockaddr_nl>.size))

@@ -6,9 +6,9 @@ extension NetworkPlanner {
     _ spec: NetworkSpec, on parent: Link, _ others: [Slave]
   ) throws -> [InterfaceAddress] {
     if spec.network != nil { return try pooledAddresses(spec, on: parent, others) }
-    if spec.addresses.isEmpty, !spec.withoutAddress {
+    if spec.addresses.isEmpty, !spec.withoutAddress, spec.sources.isEmpty {
       throw NetworkError(
-        "--net \(spec.summary) needs an address: add --ip, for example --ip 10.20.20.2/24, or ip=none for an interface without one"
+        "--net \(spec.summary) needs an address: add --ip, for example --ip 10.20.20.2/24, --ip dhcp, or ip=none for an interface without one"
       )
     }
     if spec.withoutAddress, !spec.addresses.isEmpty {
@@ -84,7 +84,7 @@ extension NetworkPlanner {
     }
     let avoided = own.union(routers).union(others.flatMap(\.addresses)).union(found.map(\.address))
       .union(spec.avoided)
-    for ipv4 in [true, false] {
+    for ipv4 in [true, false] where !spec.sources.contains(ipv4 ? .dhcp : .slaac) {
       let pools = spec.pools.filter { $0.subnet.address.isIPv4 == ipv4 }
       guard !pools.isEmpty, !found.contains(where: { $0.address.isIPv4 == ipv4 }) else { continue }
       guard

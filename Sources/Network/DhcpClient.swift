@@ -1,6 +1,6 @@
 import Glibc
 public import Linux
-import Netlink
+public import Netlink
 public import SystemPackage
 
 /// Gets a lease for an interface of an instance from the LAN's DHCP server and keeps it. The sockets
@@ -13,6 +13,11 @@ public struct DhcpClient: ~Copyable {
     public let hardwareAddress: [UInt8]
     /// Bytes.
     public let mtu: UInt32
+
+    public init(_ link: Link) {
+      self.init(
+        index: link.index, name: link.name, hardwareAddress: link.hardwareAddress, mtu: link.mtu)
+    }
 
     public init(index: Int32, name: String, hardwareAddress: [UInt8], mtu: UInt32) {
       self.index = index
@@ -61,38 +66,31 @@ public struct DhcpClient: ~Copyable {
   /// Why there is no lease, where a server has said something.
   public var complaint: String? { exchange.complaint }
 
+  /// Begins to look for a server, without waiting.
+  public mutating func begin() { _ = perform { $0.start($1) } }
+
   /// Gets the first lease.
   ///
   /// - Parameters:
   ///   - seconds: the longest wait.
   ///   - parent: for the error's line.
-  ///   - interruption: a descriptor that ends the wait when it becomes readable.
+  ///   - interruption: a signalfd(2) of signals that end the wait.
   /// - Throws: that there is no server, or what its answer was.
   public mutating func acquire(
     seconds: Int, parent: String, interruption: FileDescriptor? = nil
   ) throws -> DhcpLease {
-    let waiting = try Epoll()
-    try waiting.add(fd, key: 0)
-    if let interruption { try waiting.add(interruption, key: 1) }
-    let limit = try Alarm()
-    try limit.set(Clock.boottime() + Int64(seconds) * 1_000_000_000)
-    try waiting.add(limit.fd, key: 2)
-    _ = perform { $0.start($1) }
+    let wait = try Wait(seconds: seconds, interruption: interruption)
+    try wait.add(fd)
+    begin()
     while true {
       if let trouble { throw trouble }
-      let ready = try waiting.wait()
-      if ready.contains(0), case .acquired(let lease) = handle() { return lease }
-      if ready.contains(1) {
-        throw NetworkError("interrupted while a DHCP server was looked for on \(parent)")
-      }
-      guard ready.contains(2) else { continue }
-      throw NetworkError(
-        exchange.complaint.map {
-          "\(interface.name) has no address from the LAN of \(parent): \($0)"
-        }
-          ?? "no DHCP server answered on the LAN of \(parent) within \(seconds) seconds. Is there one, and does \(parent) reach it? An address of your choice is given with --ip A/P"
-      )
+      guard try wait.next(for: "a DHCP server on \(parent)") else { break }
+      if case .acquired(let lease) = handle() { return lease }
     }
+    throw NetworkError(
+      exchange.complaint.map { "\(interface.name) has no address from the LAN of \(parent): \($0)" }
+        ?? "no DHCP server answered on the LAN of \(parent) within \(seconds) seconds. Is there one, and does \(parent) reach it? An address of your choice is given with --ip A/P"
+    )
   }
 
   /// Does what is due: takes the answers that are there, sends what has to be sent.

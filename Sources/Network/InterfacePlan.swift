@@ -12,6 +12,10 @@ public struct InterfacePlan: Hashable, Sendable {
   public internal(set) var routes: [Route] = []
   /// Default routes that it would have, were it not for another interface's.
   public internal(set) var spareRoutes: [Route] = []
+  /// What a DHCP server has given, whose address and routes are among the others.
+  public internal(set) var lease: DhcpLease?
+  /// Whether a router that advertises itself becomes the default route.
+  var followsRouter = false
   /// Neighbours that the instance cannot ask for their MAC address.
   public internal(set) var neighbours: [Neighbour] = []
   /// The host's ports that lead to this interface.
@@ -86,7 +90,7 @@ public struct InterfacePlan: Hashable, Sendable {
           ? "arping -D -c 3 -I \(parent.name) \(address)"
           : "# three neighbour solicitations for \(address) from :: by \(parent.name)")
     }
-    let mtu = spec.mtu.map { " mtu \($0)" } ?? ""
+    let mtu = self.mtu.map { " mtu \($0)" } ?? ""
     let address = spec.hardwareAddress.map { " address \(hardwareText($0))" } ?? ""
     if case .bridge = spec.kind {
       lines.append(
@@ -101,7 +105,7 @@ public struct InterfacePlan: Hashable, Sendable {
       )
     }
     if !usesIPv6 { lines.append("\(inside) link set \(name) addrgenmode none") }
-    for sysctl in spec.sysctls {
+    for sysctl in routerSettings + spec.sysctls {
       lines.append("ip netns exec INSTANCE sysctl -w net/\(sysctl.path(of: name))=\(sysctl.value)")
     }
     lines.append("\(inside) link set \(name) up")
@@ -109,6 +113,9 @@ public struct InterfacePlan: Hashable, Sendable {
       let broadcast = address.address.isIPv4 && address.prefix < 31 ? " broadcast +" : ""
       let noDetection = address.address.isIPv4 ? "" : " nodad"
       lines.append("\(inside) addr add \(address)\(broadcast) dev \(name)\(noDetection)")
+    }
+    if usesDhcp {
+      lines.append("ip netns exec INSTANCE udhcpc -B -i \(name)  # and its address and routes")
     }
     for neighbour in neighbours {
       let hardware = neighbour.hardwareAddress.map(hardwareText) ?? ""

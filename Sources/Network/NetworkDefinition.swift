@@ -19,6 +19,8 @@ public struct NetworkRequest: Hashable, Sendable, Codable {
   public var labels: [String] = []
   /// `--internal`
   public var isInternal = false
+  /// `--ipam-driver`: `dhcp`, or `default` for addresses of the subnets; so without.
+  public var ipamDriver: String?
   /// RFC 3339.
   public var created = ""
 
@@ -33,6 +35,8 @@ public struct NetworkDefinition: Hashable, Sendable {
   public let kind: NetworkSpec.Kind
   /// Options of the driver, as they were given or are by default.
   public let options: NetworkOptions
+  /// Its instances have their addresses from a DHCP server behind the parent.
+  public let usesDhcp: Bool
   /// There is no way out of it.
   public let isInternal: Bool
   public let pools: [AddressPool]
@@ -77,7 +81,11 @@ public struct NetworkDefinition: Hashable, Sendable {
       parent: options.bridge ?? options.parent.flatMap { request.isInternal ? nil : $0 }
         ?? ownParent)
     let spec = NetworkSpec(kind: kind)
-    pools = try Self.pools(request, hasNeighbours: spec.driver?.hasNeighbours ?? true, spec.summary)
+    usesDhcp = try Self.usesDhcp(request, spec, hasLAN: driver != "bridge" && options.parent != nil)
+    pools =
+      usesDhcp
+      ? []
+      : try Self.pools(request, hasNeighbours: spec.driver?.hasNeighbours ?? true, spec.summary)
     try options.check(spec, isInternal: isInternal)
     var labels: [String: String] = [:]
     for label in request.labels {
@@ -128,6 +136,9 @@ public struct NetworkDefinition: Hashable, Sendable {
     spec.isInternal = isInternal
     spec.hasHostAccess = options.hostAccess
     spec.hasProxyArp = options.proxyArp
+    if usesDhcp, !spec.withoutAddress, !spec.addresses.contains(where: { $0.address.isIPv4 }) {
+      spec.sources.insert(.dhcp)
+    }
     if isInternal, spec.gateways.contains(where: { $0 != .none }) {
       throw NetworkError("the network \(name) is internal and has no gateway; leave gateway out")
     }

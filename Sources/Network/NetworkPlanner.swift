@@ -76,6 +76,7 @@ public struct NetworkPlanner: ~Copyable {
       }
     }
     plan.routes += try staticRoutes(spec, driver, addresses)
+    plan.followsRouter = followsRouter(spec)
     if let parentResource { plan.hostResources.append(parentResource) }
     try planHost(&plan)
     return plan
@@ -106,9 +107,7 @@ public struct NetworkPlanner: ~Copyable {
         "--net \(spec.summary): mac= has no meaning with \(driver.kind), whose slaves all have the parent's MAC address. Use macvlan"
       )
     }
-    if let source = spec.sources.first {
-      throw NetworkError("--net \(spec.summary): ip=\(source.rawValue) is not carried out yet")
-    }
+    try checkSources(spec)
     if spec.probes == true { try spec.checkProbe() }
   }
 

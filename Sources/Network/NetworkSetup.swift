@@ -6,20 +6,20 @@ import SystemPackage
 
 /// The interfaces of one instance, made and removed from the host's side.
 public struct NetworkSetup: ~Copyable {
-  private let namespace: Namespace
-  private var inside: NetlinkSocket
-  private var made: [Made] = []
-  private var announcer: Announcer?
+  let namespace: Namespace
+  var inside: NetlinkSocket
+  var made: [Made] = []
+  var announcer: Announcer?
   /// Tells the temporary names of instances that are made at the same time apart.
   private let id: String
   private var count = 0
 
-  private struct Made {
+  struct Made {
     let name: String
     let index: Int32
     /// The neighbours are told so many times more.
     var announcements: Int
-    let addresses: [IPAddress]
+    var addresses: [IPAddress]
   }
 
   /// In a network namespace; the loopback of a new one is set up.
@@ -75,7 +75,7 @@ public struct NetworkSetup: ~Copyable {
     try FaultPoint.reach("\(driver.kind) on \(plan.parent.name)")
     try inside.rename(
       index: link.index, to: plan.name, ipv6: Self.kernelHasIPv6 ? plan.usesIPv6 : nil)
-    try apply(plan.spec.sysctls, to: plan.name)
+    try apply((Self.kernelHasIPv6 ? plan.routerSettings : []) + plan.spec.sysctls, to: plan.name)
     try inside.setLink(index: link.index, up: true, named: plan.name)
     try FaultPoint.reach("\(plan.name) up")
     for address in plan.addresses {
@@ -126,7 +126,7 @@ public struct NetworkSetup: ~Copyable {
       .newLink, [.create, .exclusive], about: "\(driver.kind) on \(plan.parent.name)")
     message.putHeader(ifinfomsg())
     message.put(.linkName, name)
-    if let mtu = plan.spec.mtu { message.put(.linkMTU, mtu) }
+    if let mtu = plan.mtu { message.put(.linkMTU, mtu) }
     if let address = plan.spec.hardwareAddress { message.put(.linkAddress, address) }
     message.put(.linkParent, plan.parent.index)
     message.nest(.linkInfo) {
@@ -139,7 +139,7 @@ public struct NetworkSetup: ~Copyable {
 
   /// The kernel removes the slaves of a namespace that has ended some time after: an address that
   /// such a one still holds is waited for, a second at most.
-  private mutating func add(
+  mutating func add(
     _ address: InterfaceAddress, to index: Int32, _ plan: InterfacePlan
   ) throws {
     let deadline = Clock.monotonic() + 1_000_000_000

@@ -2,6 +2,33 @@ import Netlink
 
 /// The subnets of a network, checked.
 extension NetworkDefinition {
+  /// Whether its addresses are a DHCP server's, and then not its own.
+  static func usesDhcp(
+    _ request: NetworkRequest, _ spec: NetworkSpec, hasLAN: Bool
+  ) throws(NetworkError) -> Bool {
+    switch request.ipamDriver {
+    case nil, "default", "host-local": return false
+    case "dhcp": break
+    case let driver?:
+      throw NetworkError(
+        "unknown IPAM driver \(quoted(driver)): it is default (addresses of the subnets) or dhcp")
+    }
+    guard hasLAN, !request.isInternal, spec.driver?.hasNeighbours == true else {
+      throw NetworkError(
+        "--ipam-driver dhcp needs a LAN that has a DHCP server: ipvlan in mode l2 or macvlan, with --opt parent=INTERFACE, and not --internal"
+      )
+    }
+    let given = [
+      ("--subnet", request.subnets), ("--gateway", request.gateways),
+      ("--ip-range", request.ranges), ("--aux-address", request.auxiliary),
+    ]
+    if let option = given.first(where: { !$0.1.isEmpty })?.0 {
+      throw NetworkError(
+        "\(option) and --ipam-driver dhcp exclude each other: the server decides about addresses")
+    }
+    return true
+  }
+
   static func pools(
     _ request: NetworkRequest, hasNeighbours: Bool, _ summary: String
   ) throws(NetworkError) -> [AddressPool] {

@@ -7,6 +7,8 @@ extension NetworkPlanner {
     _ addresses: [InterfaceAddress], _ parent: Link
   ) throws -> Route? {
     if spec.isInternal || spec.leadsOut == false { return nil }
+    // Whoever gives the address leads to the gateway, or to one of the user's choice then.
+    if spec.sources.contains(ipv4 ? .dhcp : .slaac) { return nil }
     let subnets = addresses.filter { $0.address.isIPv4 == ipv4 }
     var wanted =
       spec.gateways.isEmpty
@@ -77,7 +79,7 @@ extension NetworkPlanner {
   func staticRoutes(
     _ spec: NetworkSpec, _ driver: any LinkDriver, _ addresses: [InterfaceAddress]
   ) throws -> [Route] {
-    try spec.routes.map { route in
+    try spec.routes.compactMap { route in
       if spec.isInternal {
         throw NetworkError(
           "the route to \(route.destination): the network \(spec.network ?? "") is internal and leads nowhere"
@@ -90,7 +92,7 @@ extension NetworkPlanner {
           )
         }
         let reachable =
-          gateway.isLinkLocalIPv6 || !spec.sources.isEmpty
+          gateway.isLinkLocalIPv6 || spec.sources.contains(route.isIPv4 ? .dhcp : .slaac)
           || addresses.contains { $0.contains(gateway) }
         guard reachable else {
           throw NetworkError(
@@ -98,22 +100,25 @@ extension NetworkPlanner {
           )
         }
       }
+      // Of a family whose address is yet to come they wait for it.
+      if spec.sources.contains(route.isIPv4 ? .dhcp : .slaac) { return nil }
       return Route(to: route.destination, gateway: route.gateway, metric: spec.metric)
     }
   }
 }
 
 /// Which of several default routes an instance has: the kernel takes one of each metric and family.
-enum RouteChoice {
+public enum RouteChoice {
   /// Leaves of those without a metric of their own the first, or the one that was said to lead out.
   ///
   /// - Parameter decided: how many of the plans, from the first, are carried out already.
-  static func settle(_ plans: [InterfacePlan], decided: Int) -> [InterfacePlan] {
+  public static func settle(_ plans: [InterfacePlan], decided: Int) -> [InterfacePlan] {
     var settled = plans
     for ipv4 in [true, false] {
       let candidates = plans.indices.filter { index in
         plans[index].spec.metric == nil
-          && plans[index].routes.contains { $0.isDefault && $0.isIPv4 == ipv4 }
+          && (plans[index].routes.contains { $0.isDefault && $0.isIPv4 == ipv4 }
+            || (!ipv4 && plans[index].followsRouter))
       }
       let chosen =
         candidates.first { $0 < decided } ?? candidates.first { plans[$0].spec.leadsOut == true }
@@ -123,6 +128,7 @@ enum RouteChoice {
           $0.isDefault && $0.isIPv4 == ipv4
         }
         settled[index].routes.removeAll { $0.isDefault && $0.isIPv4 == ipv4 }
+        if !ipv4 { settled[index].followsRouter = false }
       }
     }
     return settled

@@ -52,6 +52,12 @@ extension InterfaceMonitor {
     }
     plans += new
     announce()
+    for plan in new {
+      do { try seek(plan) } catch {
+        _ = try? disconnect(plan.name)
+        throw error
+      }
+    }
     return own
   }
 
@@ -71,6 +77,7 @@ extension InterfaceMonitor {
       )
     }
     let gone = records[position]
+    releaseLeases(of: gone.interface)
     network.remove(gone.interface)
     lost.remove(gone.interface)
     let former = plans.first { $0.name == gone.interface }
@@ -83,7 +90,7 @@ extension InterfaceMonitor {
     return gone
   }
 
-  private func replaceDefaultRoute(ipv4: Bool) {
+  func replaceDefaultRoute(ipv4: Bool) {
     for index in plans.indices {
       guard let spare = plans[index].spareRoutes.first(where: { $0.isIPv4 == ipv4 }) else {
         continue

@@ -70,6 +70,7 @@ extension InterfaceMonitor {
         $0.parentIndex = renewed.parentIndex
       }
       announce()
+      resumeLease(plan.name)
     } catch {
       update(former.name) { $0.fault = "\(former.parent.name) has gone: \(error)" }
     }
@@ -82,12 +83,13 @@ extension InterfaceMonitor {
     else { return }
     plans[position].adopt(link)
     let plan = plans[position]
-    if link.mtu != former.parent.mtu, let wanted = plan.spec.mtu {
+    if link.mtu != former.parent.mtu, let wanted = plan.mtu {
       // The kernel has given the slaves the parent's.
       try? network.setMTU(min(wanted, link.mtu), of: plan.name)
     }
     if link.hardwareAddress != former.parent.hardwareAddress {
       followHardwareAddress(plan)
+      resumeLease(plan.name)
     }
     if link.isUp, !former.parent.isUp || link.hardwareAddress != former.parent.hardwareAddress {
       network.announceAgain(plan.name)

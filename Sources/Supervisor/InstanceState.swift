@@ -1,5 +1,6 @@
 import FoundationEssentials
 public import Linux
+public import Netlink
 public import Network
 
 /// What is known of an instance: written by its monitor, read by every other command.
@@ -52,6 +53,31 @@ public struct InstanceState: Sendable, Codable {
     public var identity: FileIdentity { FileIdentity(device: device, inode: inode) }
   }
 
+  /// A lease of DHCP.
+  public struct LeaseRecord: Hashable, Sendable, Codable {
+    public let address: InterfaceAddress
+    public let server: IPAddress
+    /// Who the instance is to the server, option 61 without its type.
+    public let clientId: String
+    /// When it ends, if it is not prolonged before; `nil`: never.
+    public let expires: Timestamp?
+    /// What the lease says of the resolver.
+    public let nameServers: [IPAddress]
+    public let searchDomains: [String]
+    /// Bytes.
+    public let mtu: UInt32?
+
+    init(_ lease: DhcpLease, clientIdentifier: String, expires: Timestamp?) {
+      address = lease.address
+      server = lease.server
+      clientId = clientIdentifier
+      self.expires = expires
+      nameServers = lease.nameServers
+      searchDomains = lease.searchDomains
+      mtu = lease.mtu
+    }
+  }
+
   /// One interface of an instance.
   public struct NetworkRecord: Hashable, Sendable, Codable {
     /// The defined network that it is on, where it is on one.
@@ -72,6 +98,10 @@ public struct InstanceState: Sendable, Codable {
     public var aliases: [String]?
     /// The host's ports that lead to it; none: `nil`.
     public var ports: [PortBinding]?
+    /// What a DHCP server has given it.
+    public var lease: LeaseRecord?
+    /// Why it has no lease at the moment, where it is to have one; a server is looked for.
+    public var waiting: String?
 
     public init(_ plan: InterfacePlan) {
       name = plan.spec.network
@@ -90,7 +120,10 @@ public struct InstanceState: Sendable, Codable {
   public var networkNames: [String] {
     if let shared { return [shared] }
     return networks.map { record in
-      guard let fault = record.fault else { return record.name ?? record.network }
+      guard let fault = record.fault else {
+        let name = record.name ?? record.network
+        return record.waiting == nil ? name : "\(name) (no lease)"
+      }
       return
         "\(record.name ?? record.network) (parent \(fault.hasSuffix("is down") ? "down" : "gone"))"
     }

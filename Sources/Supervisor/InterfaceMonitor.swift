@@ -15,19 +15,24 @@ final class InterfaceMonitor {
   /// Names of interfaces that have gone with their parents.
   var lost: Set<String> = []
   var host: NetlinkSocket
-  private let epoll: Epoll
+  let epoll: Epoll
+  /// The DHCP clients of interfaces that have one.
+  var keepers: [LeaseKeeper] = []
+  /// Of the instance's own namespace, where a router gives it addresses.
+  var advertisements: LinkWatch?
   private let announcements: Timer
   private let parents: LinkWatch
   private let control: ControlSocket
 
-  private enum Key: UInt64 { case announcements, parents, control }
+  enum Key: UInt64 { case announcements, parents, control, leases, advertisements }
 
   /// - Parameters:
   ///   - network: the instance's interfaces, which are made.
   ///   - plans: what they were made by.
+  ///   - keepers: the leases that they have.
   init(
     _ record: InstanceRecord, claims: NetworkClaims, network: consuming NetworkSetup,
-    plans: [InterfacePlan], host: consuming NetlinkSocket
+    plans: [InterfacePlan], keepers: [LeaseKeeper], host: consuming NetlinkSocket
   ) throws {
     self.record = record
     self.claims = claims
@@ -41,6 +46,8 @@ final class InterfaceMonitor {
     try epoll.add(announcements.fd, key: Key.announcements.rawValue)
     try epoll.add(parents.fd, key: Key.parents.rawValue)
     try epoll.add(control.fd, key: Key.control.rawValue)
+    for keeper in keepers { keep(keeper) }
+    watchAdvertisements()
     announce()
     // What has happened before the watch began.
     lookAgain()
@@ -58,6 +65,8 @@ final class InterfaceMonitor {
         announce()
       case .parents: for event in parents.events() { follow(event) }
       case .control: control.serve(answer)
+      case .leases: keepLeases()
+      case .advertisements: followAdvertisements()
       }
     }
   }
@@ -71,8 +80,11 @@ final class InterfaceMonitor {
     } catch { return ControlReply(error: "\(error)") }
   }
 
-  /// Removes the interfaces.
-  func end() { network.remove() }
+  /// Gives the leases back and removes the interfaces.
+  func end() {
+    releaseLeases()
+    network.remove()
+  }
 
   /// Tells the neighbours now, and again a second later while there is something to tell.
   func announce() {

@@ -142,11 +142,13 @@ public struct Runner {
         launch.abandon()
         throw error
       }
+      var interfaces = InterfaceLaunch(record, plans, interruption: signals.fd)
       do {
-        for plan in plans { try network.add(plan, &host) }
+        try interfaces.make(&network, &host)
         try launch.start()
         try FaultPoint.reach("the start of the workload")
       } catch {
+        interfaces.abandon()
         network.remove()
         launch.abandon()
         throw error
@@ -158,9 +160,10 @@ public struct Runner {
         $0.started = .now
       }
       try announceStart()
-      let interfaces = try InterfaceMonitor(
-        record, claims: claims, network: network, plans: plans, host: host)
-      let code = try attend(launch.finish(), signals, streams, interfaces)
+      let monitor = try InterfaceMonitor(
+        record, claims: claims, network: network, plans: interfaces.plans,
+        keepers: interfaces.keepers, host: host)
+      let code = try attend(launch.finish(), signals, streams, monitor)
       try end(code, record, lock)
       return code
     } catch {

@@ -22,10 +22,15 @@ struct Run: ParsableCommand {
         bridge                     a bridge that swrun makes, which leads out by the host's address
         bridge:NAME                a bridge that the host has
         NAME                       a network of swrun network create, which has free addresses
-        keys: ip=A[/P] gateway=G|none ifname=NAME mtu=BYTES alias=NAME probe up
+        keys: ip=A[/P]|dhcp|slaac|none gateway=G|none ifname=NAME mtu=BYTES alias=NAME probe up
       The prefix defaults to that of the parent's subnet which holds the address, else 24 (64). The \
       gateway defaults to the host's, else to the subnet's first address; in l3 and l3s the default \
       route is on-link.
+
+      FROM THE LAN. --ip dhcp has the LAN's DHCP server give the address, routes, MTU and name servers; \
+      --ip slaac has a router give the IPv6 address; both work in ipvlan l2 and macvlan. The command \
+      starts once they are there, and the lease is renewed and given back. The server knows the \
+      instance by NAME/eth0@PARENT-MAC.
 
       NAMES. /etc/hosts, /etc/resolv.conf and /etc/hostname are the instance's own, read-only. Instances \
       on one network NAME know each other by name, host name, id and alias, as they come and go. The \
@@ -59,7 +64,8 @@ struct Run: ParsableCommand {
 
   @Option(
     name: .customLong("ip"),
-    help: ArgumentHelp("Its address, A or A/PREFIX; one for each family.", valueName: "address"))
+    help: ArgumentHelp(
+      "Its address, A or A/PREFIX, dhcp or slaac; one for each family.", valueName: "address"))
   var addresses: [String] = []
 
   @Option(

@@ -18,6 +18,8 @@ struct DocumentationTests {
     let examples = try examples()
     #expect(examples.count >= 9)
     try World.with { world in
+      let server = try Dnsmasq(world, "--dhcp-range=10.20.20.200,10.20.20.220,255.255.255.0,2m")
+      defer { server.stop() }
       for example in examples {
         var words = example.split(separator: " ").map(String.init)
         if let index = words.firstIndex(where: { $0.hasPrefix("ipvlan:") }) {

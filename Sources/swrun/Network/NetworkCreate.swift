@@ -61,6 +61,13 @@ struct NetworkCreate: ParsableCommand {
   var auxiliary: [String] = []
 
   @Option(
+    name: .customLong("ipam-driver"),
+    help: ArgumentHelp(
+      "Who gives addresses: default (swrun, of the subnets) or dhcp (a server behind the parent; then there is no subnet).",
+      valueName: "driver"))
+  var ipamDriver: String?
+
+  @Option(
     name: [.customShort("o"), .customLong("opt")],
     help: ArgumentHelp("An option of the driver.", valueName: "key=value"))
   var options: [String] = []
@@ -89,6 +96,7 @@ struct NetworkCreate: ParsableCommand {
     request.ranges = ranges
     request.auxiliary = auxiliary
     request.options = options
+    request.ipamDriver = ipamDriver
     request.labels = labels
     request.isInternal = isInternal
     try Networks(try state.store()).create(request)
