@@ -86,9 +86,17 @@ extension NetworkSetup {
       }
       _ = watch.events()
     }
-    guard let own = made.first(where: { $0.name == plan.name }) else { return }
+    try addAdvertisedRoutes(plan)
+  }
+
+  /// Makes the routes that need the address which a router gives, once it is there.
+  public mutating func addAdvertisedRoutes(_ plan: InterfacePlan) throws {
+    guard let own = made.first(where: { $0.name == plan.name }), !plan.advertisedRoutes.isEmpty,
+      !advertised(plan.name).addresses.isEmpty
+    else { return }
     for route in plan.advertisedRoutes {
       do { try inside.addRoute(route, through: own.index) } catch {
+        if error.errno == .fileExists { continue }
         throw NetworkError("\(plan.name) cannot have the route \(route.text): \(error.reason)")
       }
     }

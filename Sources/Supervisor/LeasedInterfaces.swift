@@ -95,6 +95,8 @@ extension InterfaceMonitor {
   private func publish(_ plan: InterfacePlan) {
     let keeper = keepers.first { $0.interface == plan.name }
     let advertised = plan.usesSlaac ? network.advertised(plan.name) : .init()
+    // One that the kernel does not take is tried again with the next change.
+    if plan.usesSlaac { try? network.addAdvertisedRoutes(plan) }
     guard let known = record.state.networks.first(where: { $0.interface == plan.name }) else {
       return
     }

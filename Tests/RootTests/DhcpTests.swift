@@ -223,6 +223,72 @@ struct DhcpTests {
     }
   }
 
+  @Test("whatever step fails, the lease is given back and nothing is left")
+  func faults() throws {
+    try World.with { world in
+      let server = try Dnsmasq(world, Self.range)
+      defer { server.stop() }
+      var fault = 0
+      var leased = 0
+      while true {
+        fault += 1
+        // The test build, whose fault points are compiled in.
+        let result = try command(
+          [
+            "ip", "netns", "exec", world.hostName, ".build/debug/swrun", "--rm", "--name", "web",
+            "--net", "macvlan:eth0", "--ip", "dhcp", "--", "true",
+          ],
+          environment: world.environment.merging(["SWRUN_FAULT": "\(fault)"]) { $1 })
+        if result.code == 0 { break }
+        #expect(result.code == 125 && result.errors.contains("injected fault after"), "\(result)")
+        if server.log.contains("DHCPACK") { leased += 1 }
+        #expect(eventually { server.leases.isEmpty }, "fault \(fault): \(result) \(server.log)")
+        #expect(directoryEntries("\(world.directory)/run/instances") == [], "fault \(fault)")
+        try #require(fault < 50)
+      }
+      // The lease, the address, the route, the start.
+      #expect(leased >= 4, "\(leased) of \(fault)")
+      server.stop()
+      #expect(try world.leftovers() == [])
+    }
+  }
+
+  @Test("a parent that is made anew gives the instance its lease again, if the server says so")
+  func parentAgain() throws {
+    try World.with { world in
+      let first = try Dnsmasq(world, Self.range)
+      let run = try world.swrun(
+        "-d", "--name", "web", "--net", "macvlan:eth0", "--ip", "dhcp", "--", "sleep", "1000")
+      #expect(run.code == 0, "\(run)")
+      let address = try #require(first.leases["web"])
+      first.stop()
+      try world.ip("-n", world.hostName, "link", "del", "eth0")
+      #expect(try eventually { try world.swrun("ps").lines[1].contains("(parent gone)") })
+      try world.ip(
+        "-n", world.hostName, "link", "add", "eth0", "type", "veth", "peer", "name", "p0", "netns",
+        world.lanName)
+      try world.ip("-n", world.lanName, "addr", "add", "10.20.20.1/24", "dev", "p0")
+      try world.ip("-n", world.lanName, "link", "set", "p0", "up")
+      let second = try Dnsmasq(world, Self.range)
+      defer { second.stop() }
+      try world.ip("-n", world.hostName, "link", "set", "eth0", "up")
+      // It asks at once, by the identifier that it had, and goes on with the address.
+      #expect(
+        eventually(seconds: 90) { second.log.contains("DHCPACK(p0) \(address)") },
+        "\(second.log)")
+      #expect(
+        try eventually {
+          try world.swrun("exec", "web", "ip", "-4", "-br", "addr", "show", "eth0").output
+            .contains("\(address)/24")
+        })
+      #expect(!second.log.contains("DHCPDISCOVER"), "\(second.log)")
+      #expect(try world.lan("ping", "-c", "1", "-W", "5", address).code == 0)
+      #expect(try world.swrun("rm", "-f", "web").code == 0)
+      second.stop()
+      #expect(try world.leftovers() == [])
+    }
+  }
+
   @Test("a network may leave addresses to the server")
   func defined() throws {
     try World.with { world in
