@@ -182,6 +182,10 @@ struct NamesTests {
         "--",
         "getent", "-s", "files", "hosts", "up")
       #expect(result.output.split(separator: " ").first == "10.20.20.5", "\(result)")
+      let bridged = try world.swrun(
+        "--rm", "--net", "bridge", "--add-host", "up:host-gateway", "--", "sh", "-c",
+        "getent -s files hosts up | cut -d ' ' -f 1; ip route show default | cut -d ' ' -f 3")
+      #expect(bridged.lines.count == 2 && bridged.lines.first == bridged.lines.last, "\(bridged)")
       let none = try world.swrun("--rm", "--add-host", "up:host-gateway", "--", "true")
       #expect(none.code == 125 && none.errors.contains("has no interface"), "\(none)")
       let bare = try world.swrun(
