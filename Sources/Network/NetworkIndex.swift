@@ -46,14 +46,56 @@ struct NetworkIndex {
       changed = Int64(status.st_ctim.tv_sec) * 1_000_000_000 + Int64(status.st_ctim.tv_nsec)
     }
 
-    fileprivate init?(_ fields: ArraySlice<ArraySlice<UInt8>>) {
-      guard fields.count == 3, let inode = UInt64(NetworkIndex.text(fields[fields.startIndex])),
-        let size = Int64(NetworkIndex.text(fields[fields.startIndex + 1])),
-        let changed = Int64(NetworkIndex.text(fields[fields.startIndex + 2]))
+    fileprivate init?(_ fields: inout Fields) {
+      let numbers = (fields.number(), fields.number(), fields.number())
+      guard let inode = numbers.0, let size = numbers.1.flatMap({ Int64(exactly: $0) }),
+        let changed = numbers.2.flatMap({ Int64(exactly: $0) })
       else { return nil }
       self.inode = inode
       self.size = size
       self.changed = changed
+    }
+  }
+
+  /// The fields of an index's lines one after the other, straight from its bytes.
+  fileprivate struct Fields {
+    let bytes: UnsafeBufferPointer<UInt8>
+    private var position = 0
+    /// The line's last field was taken.
+    private(set) var isLineOver = false
+
+    init(_ bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
+
+    var isAtEnd: Bool { position >= bytes.count }
+
+    /// Empty after the line's last.
+    mutating func next() -> UnsafeBufferPointer<UInt8> {
+      if isLineOver { return UnsafeBufferPointer(rebasing: bytes[0..<0]) }
+      let start = position
+      while position < bytes.count, bytes[position] != 0x09, bytes[position] != 0x0a {
+        position += 1
+      }
+      isLineOver = position >= bytes.count || bytes[position] == 0x0a
+      defer { position += 1 }
+      return UnsafeBufferPointer(rebasing: bytes[start..<position])
+    }
+
+    mutating func text() -> String { String(decoding: next(), as: UTF8.self) }
+
+    mutating func number() -> UInt64? {
+      let digits = next()
+      guard (1...19).contains(digits.count) else { return nil }
+      var value: UInt64 = 0
+      for digit in digits {
+        guard (0x30...0x39).contains(digit) else { return nil }
+        value = value * 10 + UInt64(digit - 0x30)
+      }
+      return value
+    }
+
+    mutating func nextLine() {
+      while !isLineOver { _ = next() }
+      isLineOver = false
     }
   }
 
@@ -68,23 +110,17 @@ struct NetworkIndex {
   init(_ bytes: [UInt8]) {
     guard bytes.count > Self.title.count + 17, bytes.starts(with: Self.title) else { return }
     let body = bytes.dropLast(17)
-    guard Self.text(bytes.suffix(17).dropLast()) == Self.seal(Array(body)) else { return }
-    let lines = body.dropFirst(Self.title.count).split(separator: 0x0a)
-    entries.reserveCapacity(lines.count)
-    for line in lines {
-      let fields = line.split(separator: 0x09, omittingEmptySubsequences: false)
-      guard fields.count >= 9, let stamp = Stamp(fields[0..<3]) else { continue }
-      var labels: [String: String] = [:]
-      for field in fields[9...] {
-        let (key, value) = NetworkDefinition.pair(Self.text(field))
-        labels[key] = value
+    guard bytes.suffix(17).dropLast().elementsEqual(Self.seal(Array(body)).utf8) else { return }
+    body.dropFirst(Self.title.count).withUnsafeBufferPointer { body in
+      entries.reserveCapacity(body.count / 80)
+      var fields = Fields(body)
+      while !fields.isAtEnd {
+        if let stamp = Stamp(&fields), !fields.isLineOver {
+          let summary = NetworkSummary(&fields)
+          entries[summary.name] = (stamp, summary)
+        }
+        fields.nextLine()
       }
-      let summary = NetworkSummary(
-        name: Self.text(fields[3]), driver: Self.text(fields[4]), network: Self.text(fields[5]),
-        parent: Self.text(fields[6]),
-        subnets: fields[7].split(separator: 0x2c).map { Self.text($0) }, labels: labels,
-        created: Self.text(fields[8]))
-      entries[summary.name] = (stamp, summary)
     }
   }
 
@@ -115,24 +151,23 @@ struct NetworkIndex {
     let digits = String(fingerprint(bytes), radix: 16)
     return String(repeating: "0", count: 16 - digits.count) + digits
   }
-
-  private static func text(_ bytes: some Collection<UInt8>) -> String {
-    String(decoding: bytes, as: UTF8.self)
-  }
 }
 
 extension NetworkSummary {
-  fileprivate init(
-    name: String, driver: String, network: String, parent: String, subnets: [String],
-    labels: [String: String], created: String
-  ) {
-    self.name = name
-    self.driver = driver
-    self.network = network
-    self.parent = parent
-    self.subnets = subnets
+  /// From a line of an index, after the stamp.
+  fileprivate init(_ fields: inout NetworkIndex.Fields) {
+    name = fields.text()
+    driver = fields.text()
+    network = fields.text()
+    parent = fields.text()
+    subnets = fields.next().split(separator: 0x2c).map { String(decoding: $0, as: UTF8.self) }
+    created = fields.text()
+    var labels: [String: String] = [:]
+    while !fields.isLineOver {
+      let (key, value) = NetworkDefinition.pair(fields.text())
+      labels[key] = value
+    }
     self.labels = labels
-    self.created = created
   }
 }
 
@@ -156,8 +191,8 @@ extension NetworkStore {
     seen.reserveCapacity(files.count)
     var faults: [String] = []
     var isCurrent = true
-    for file in files where file.hasSuffix(".json") {
-      let name = String(file.dropLast(5))
+    for file in files {
+      guard let name = Self.name(of: file) else { continue }
       // Looked at before it is read: what changes in between is seen the next time.
       guard let stamp = NetworkIndex.Stamp(file, in: open.fd.rawValue) else { continue }
       if let entry = known.entries[name], entry.stamp == stamp {
