@@ -50,8 +50,9 @@ test-unit test-root test-guest: test-%: binary test-deps
 	$(SWIFT) build --build-tests
 	@Tests/Harness/test.sh $*
 
-bench: binary test-deps ## Measure against the peers, in the guest
+bench: binary test-deps ## Measure many networks, and against the peers in the guest
 	@Tests/Harness/packages.sh $(BENCH_PACKAGES)
+	@Tests/Bench/scale.sh
 	@Tests/Bench/bench.sh
 
 lint: ## Check the format of the sources
