@@ -1,5 +1,5 @@
 import Glibc
-import Linux
+public import Linux
 public import Netlink
 
 /// Something that has to be on the host for an instance's interface: it knows how it is made, how it
@@ -26,6 +26,9 @@ public enum HostResource: Hashable, Sendable, Codable {
   /// The same of IPv6, which Linux before 6.17 switches on for all interfaces or none.
   case ipv6Forwarding(table: String)
 
+  /// An instance's network namespace has a name in `/run/netns`.
+  case namespaceName(name: String, process: ProcessIdentity, inode: UInt64)
+
   /// What tells it from others; one resource has one key.
   public var key: String {
     switch self {
@@ -39,6 +42,7 @@ public enum HostResource: Hashable, Sendable, Codable {
     case .nftables(let table, let part): "nft \(table) \(part.key)"
     case .forwarding(let interface, _): "forwarding \(interface)"
     case .ipv6Forwarding: "forwarding IPv6"
+    case .namespaceName(let name, _, _): "netns \(name)"
     }
   }
 
@@ -65,6 +69,8 @@ public enum HostResource: Hashable, Sendable, Codable {
     case .forwarding(let interface, _):
       return try Self.read(Forwarding.setting(of: interface)) == "1"
     case .ipv6Forwarding: return try Self.read(Forwarding.ipv6) == "1"
+    case .namespaceName(let name, _, _):
+      return FileIdentity(path: try NamespaceName.path(name)) != nil
     }
   }
 
@@ -109,6 +115,8 @@ public enum HostResource: Hashable, Sendable, Codable {
         try NftablesProgram.apply(Nftables.adding(part, to: table))
       case .forwarding(let interface, let table): try Forwarding.open(interface, table)
       case .ipv6Forwarding(let table): try Forwarding.openIPv6(table, &host)
+      case .namespaceName(let name, let process, let inode):
+        try NamespaceName.make(name, process, inode: inode)
       }
     } catch let error as NetlinkError {
       if error.errno.rawValue == EOPNOTSUPP, let module {
@@ -127,7 +135,8 @@ public enum HostResource: Hashable, Sendable, Codable {
     case .dummy: "dummy"
     case .shim: "ipvlan"
     case .bridge: "bridge"
-    case .route, .neighbour, .sysctl, .nftables, .forwarding, .ipv6Forwarding: nil
+    case .route, .neighbour, .sysctl, .nftables, .forwarding, .ipv6Forwarding, .namespaceName:
+      nil
     }
   }
 
@@ -153,6 +162,7 @@ public enum HostResource: Hashable, Sendable, Codable {
     case .forwarding(let interface, let table):
       try Forwarding.close(interface, table, former: former)
     case .ipv6Forwarding(let table): try Forwarding.closeIPv6(table, former: former)
+    case .namespaceName(let name, _, let inode): try NamespaceName.undo(name, inode: inode)
     }
   }
 
@@ -202,6 +212,8 @@ public enum HostResource: Hashable, Sendable, Codable {
         "nft add element inet \(table) 'opened4 { \"\(interface)\" }'\nsysctl -w net/\(Forwarding.setting(of: interface))=1"
     case .ipv6Forwarding:
       return "sysctl -w net/\(Forwarding.ipv6)=1"
+    case .namespaceName(let name, let process, _):
+      return "ip netns attach \(name) \(process.pid)"
     }
   }
 

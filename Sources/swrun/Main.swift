@@ -13,7 +13,7 @@ struct Swrun: ParsableCommand {
     abstract: "Give a process its own address on the network.",
     usage: """
       swrun [run] [--net KIND:PARENT[:MODE[:FLAG]]] [--ip ADDRESS] [options] [--] COMMAND [ARG...]
-      swrun ps | exec | logs | stop | kill | rm | inspect | wait | port | network
+      swrun ps | exec | logs | stop | kill | rm | inspect | wait | port | network | netns
       swrun doctor | gc
       """,
     discussion: """
@@ -29,7 +29,7 @@ struct Swrun: ParsableCommand {
     version: version,
     subcommands: [
       Run.self, Ps.self, Exec.self, Logs.self, Stop.self, Kill.self, Rm.self, Inspect.self,
-      Wait.self, Port.self, NetworkCommand.self, Doctor.self, Gc.self,
+      Wait.self, Port.self, NetworkCommand.self, Netns.self, Doctor.self, Gc.self,
     ],
     defaultSubcommand: Run.self)
 
@@ -57,8 +57,8 @@ struct Swrun: ParsableCommand {
   private static func launches(_ first: String?) -> Bool {
     guard let first else { return false }
     let others = [
-      "ps", "logs", "stop", "kill", "rm", "inspect", "wait", "port", "network", "doctor", "gc",
-      "help", "-h", "--help",
+      "ps", "logs", "stop", "kill", "rm", "inspect", "wait", "port", "network", "netns", "doctor",
+      "gc", "help", "-h", "--help",
       "--version",
       "--generate-completion-script",
     ]

@@ -23,6 +23,7 @@ int setresuid(uid_t real, uid_t effective, uid_t saved);
 int setresgid(gid_t real, gid_t effective, gid_t saved);
 int memfd_create(const char *name, unsigned flags);
 int accept4(int socket, struct sockaddr *address, socklen_t *length, int flags);
+int unshare(int kinds);
 
 // clone3(2) without CLONE_VM: returns 0 in the child, its pid in the parent, -1 and errno.
 // *pidfd receives a close-on-exec descriptor in the parent. flags are CLONE_NEW*.
