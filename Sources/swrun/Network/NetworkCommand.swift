@@ -14,7 +14,7 @@ struct NetworkCommand: ParsableCommand {
       """,
     subcommands: [
       NetworkCreate.self, NetworkLs.self, NetworkInspect.self, NetworkRm.self, NetworkPrune.self,
-      NetworkConnect.self, NetworkDisconnect.self, NetworkRoutes.self,
+      NetworkConnect.self, NetworkDisconnect.self, NetworkRoutes.self, NetworkGraph.self,
     ])
 }
 
