@@ -107,6 +107,17 @@ public struct HostResources: Sendable {
     drop(&host) { !isAlive(String($0.prefix { $0 != "/" })) }
   }
 
+  /// What instances need and somebody has taken away or set otherwise since. What cannot be told is not
+  /// among it.
+  public func missing(_ host: inout NetlinkSocket) -> [HostResource] {
+    records().map(\.resource).filter { resource in
+      switch resource {
+      case .neighbour, .nftables: false
+      default: (try? resource.isPresent(&host)) == false
+      }
+    }
+  }
+
   /// Whether an instance needs anything.
   public func hasAny(_ id: String) -> Bool {
     records().contains { $0.users.contains { $0.hasPrefix("\(id)/") } }

@@ -3,7 +3,7 @@ import Linux
 import SystemPackage
 
 /// nft(8), which is the kernel's own way to change its rules as text.
-enum NftablesProgram {
+public enum NftablesProgram {
   /// Makes all of a change, or nothing of it.
   ///
   /// - Throws: that there is no nft, or what it says.
@@ -11,7 +11,9 @@ enum NftablesProgram {
     let program = try path()
     let input = try DescriptorPair.pipe()
     let errors = try DescriptorPair.pipe()
-    let pid = try spawn(program, input: input.first.fd, errors: errors.second.fd)
+    let null = try Descriptor.null()
+    let pid = try spawn(
+      program, ["-f", "-"], input: input.first.fd, output: null.fd, errors: errors.second.fd)
     let writer = input.second
     let reader = errors.first
     // Our own copies of the program's ends would keep it, and us, from seeing the other's end.
@@ -26,6 +28,38 @@ enum NftablesProgram {
     guard status == 0, case .success = written else {
       throw NetworkError("nft cannot change the host's rules: \(reason(said))")
     }
+  }
+
+  /// Chains at the forward hook whose policy is to drop, as `ip filter FORWARD`; `nil` where nft is not
+  /// there to tell.
+  public static func droppingForwardChains() -> [String]? {
+    guard let program = try? path(), let pipe = try? DescriptorPair.pipe(),
+      let null = try? Descriptor.null(),
+      let pid = try? spawn(
+        program, ["list", "chains"], input: null.fd, output: pipe.second.fd, errors: null.fd)
+    else { return nil }
+    let reader = pipe.first
+    _ = consume pipe.second
+    let said = (try? readFile(reader.fd, named: "nft", limit: 8 << 20)) ?? []
+    var status: CInt = 0
+    while waitpid(pid, &status, 0) < 0 && errno == EINTR {}
+    return status == 0 ? dropping(String(decoding: said, as: UTF8.self)) : nil
+  }
+
+  /// From what `nft list chains` prints.
+  static func dropping(_ text: String) -> [String] {
+    var found: [String] = []
+    var table = ""
+    var chain = ""
+    for line in text.split(separator: "\n") {
+      let words = line.split(whereSeparator: { $0 == " " || $0 == "\t" }).map(String.init)
+      if words.count >= 3, words[0] == "table" { table = "\(words[1]) \(words[2])" }
+      if words.count >= 2, words[0] == "chain" { chain = words[1] }
+      if line.contains("hook forward"), line.contains("policy drop") {
+        found.append("\(table) \(chain)")
+      }
+    }
+    return found
   }
 
   /// The first thing that it has complained of, in one line.
@@ -53,13 +87,14 @@ enum NftablesProgram {
   }
 
   private static func spawn(
-    _ program: String, input: FileDescriptor, errors: FileDescriptor
+    _ program: String, _ arguments: [String], input: FileDescriptor, output: FileDescriptor,
+    errors: FileDescriptor
   ) throws -> pid_t {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }
     posix_spawn_file_actions_adddup2(&actions, input.rawValue, 0)
-    posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)
+    posix_spawn_file_actions_adddup2(&actions, output.rawValue, 1)
     posix_spawn_file_actions_adddup2(&actions, errors.rawValue, 2)
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)
@@ -69,7 +104,7 @@ enum NftablesProgram {
     sigemptyset(&none)
     posix_spawnattr_setsigmask(&attributes, &none)
     posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
-    let words = [strdup("nft"), strdup("-f"), strdup("-"), nil]
+    let words = (["nft"] + arguments).map { strdup($0) } + [nil]
     let variables = [strdup("LC_ALL=C"), nil]
     defer { for text in words + variables { free(text) } }
     var pid: pid_t = 0

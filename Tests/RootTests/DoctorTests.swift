@@ -88,6 +88,31 @@ struct DoctorTests {
     }
   }
 
+  @Test(
+    "what somebody has taken away from instances, and rules that drop what they forward, are named")
+  func taken() throws {
+    try World.with { world in
+      let run = try world.swrun(
+        "-d", "--rm", "--name", "web", "--net", "bridge", "--", "sleep", "1000")
+      #expect(run.code == 0, "\(run)")
+      #expect(try problems(world).filter { $0.contains("taken") || $0.contains("drops") } == [])
+      _ = try world.host("sysctl", "-qw", "net.ipv4.conf.eth0.forwarding=0")
+      let taken = try problems(world).joined(separator: "\n")
+      #expect(taken.contains("somebody has taken it away: forwarding eth0"), "\(taken)")
+      _ = try world.host("sysctl", "-qw", "net.ipv4.conf.eth0.forwarding=1")
+      let rules = try world.host(
+        "nft",
+        "add table ip strict; add chain ip strict gate { type filter hook forward priority 0; policy drop; }"
+      )
+      #expect(rules.code == 0, "\(rules)")
+      let dropped = try problems(world).joined(separator: "\n")
+      #expect(dropped.contains("the chain ip strict gate drops"), "\(dropped)")
+      _ = try world.host("nft", "delete", "table", "ip", "strict")
+      #expect(try world.swrun("rm", "-f", "web").code == 0)
+      #expect(try world.leftovers() == [])
+    }
+  }
+
   @Test("what was left of instances is found by doctor, shown by --dry-run and removed by gc")
   func garbage() throws {
     try World.with { world in

@@ -25,7 +25,8 @@ public struct Doctor {
       + definitions.faults.map {
         Finding(.problem, "network", $0, fix: "swrun network ls  # keeps the file aside")
       }
-      + networks(definitions.networks, links) + asideFiles() + garbage()
+      + networks(definitions.networks, links) + asideFiles() + missing(&host) + forwarding()
+      + garbage()
   }
 
   // Whether the kernel has the drivers.
@@ -111,6 +112,33 @@ public struct Doctor {
       Finding(
         .note, "network", "\(directory)/\($0) was kept aside since it could not be used",
         fix: "rm \(directory)/\($0)  # once it was looked at")
+    }
+  }
+
+  // What instances need of the host.
+
+  private func missing(_ host: inout NetlinkSocket) -> [Finding] {
+    let resources = (try? store.hostResources())?.missing(&host) ?? []
+    return resources.map {
+      Finding(
+        .problem, "host", "instances need this, and somebody has taken it away: \($0.key)",
+        fix: $0.explanation.split(separator: "\n").joined(separator: "; "))
+    }
+  }
+
+  /// Another's rules that drop what goes to and fro between bridges and the LAN, as Docker's do.
+  private func forwarding() -> [Finding] {
+    let bridges = ((try? store.hostResources())?.records() ?? []).compactMap {
+      if case .bridge(let name, _, _, _) = $0.resource { name } else { nil }
+    }
+    guard !bridges.isEmpty, let chains = NftablesProgram.droppingForwardChains() else { return [] }
+    return chains.map { chain in
+      Finding(
+        .problem, "forwarding",
+        "the chain \(chain) drops what no rule of its own lets through, also to and from \(bridges.joined(separator: ", "))",
+        fix: bridges.map {
+          "nft insert rule \(chain) iifname \($0) accept; nft insert rule \(chain) oifname \($0) accept"
+        }.joined(separator: "; "))
     }
   }
 
