@@ -53,6 +53,7 @@ test-unit test-root test-guest: test-%: binary test-deps
 bench: binary test-deps ## Measure many networks, and against the peers in the guest
 	@Tests/Harness/packages.sh $(BENCH_PACKAGES)
 	@Tests/Bench/scale.sh
+	@Tests/Bench/attach.sh
 	@Tests/Bench/bench.sh
 
 lint: ## Check the format of the sources

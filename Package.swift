@@ -48,6 +48,11 @@ let package = Package(
     // Unit: no privilege. Root: real namespaces on this kernel. Guest: a kernel that has ipvlan.
     .target(
       name: "TestSupport", dependencies: ["Linux"], path: "Tests/Support", swiftSettings: strict),
+    // `make bench`: an attach beside the least C for it.
+    .target(name: "CAttach", dependencies: ["CMnl"], path: "Tests/Bench/CAttach"),
+    .executableTarget(
+      name: "attach-bench", dependencies: ["CAttach", "Network", "Netlink", "Linux"],
+      path: "Tests/Bench/Attach", swiftSettings: strict),
     .testTarget(
       name: "UnitTests",
       dependencies: ["Linux", "Netlink", "OCI", "Network", "Sandbox", "Supervisor", "TestSupport"],

@@ -50,10 +50,12 @@ public struct NetlinkSocket: ~Copyable {
     else { throw NetlinkError(request: name, errno: Errno(rawValue: errno)) }
 
     var interrupted = false
-    var buffer = [UInt8](repeating: 0, count: 1 << 16)
     while true {
-      let received = buffer.withUnsafeMutableBytes {
-        mnl_socket_recvfrom(socket, $0.baseAddress, $0.count)
+      var received = 0
+      // Not filled first: most answers are a few bytes.
+      let buffer = [UInt8](unsafeUninitializedCapacity: 1 << 16) { space, count in
+        received = mnl_socket_recvfrom(socket, space.baseAddress, space.count)
+        count = max(0, received)
       }
       if received < 0, errno == EINTR { continue }
       guard received > 0 else { throw NetlinkError(request: name, errno: Errno(rawValue: errno)) }

@@ -53,6 +53,7 @@ public struct NetworkSetup: ~Copyable {
       try host.setLink(index: plan.parent.index, up: true, named: plan.parent.name)
     }
     let temporaryName = "sw\(id.prefix(10))-\(count)"
+    var name = temporaryName
     count = (count + 1) % 100
     do {
       if case .bridge = plan.spec.kind {
@@ -60,12 +61,17 @@ public struct NetworkSetup: ~Copyable {
           Self.vethPair(plan, temporaryName), namespace: namespace.fd,
           reflects: !plan.published.isEmpty, hasIPv6: Self.kernelHasIPv6)
       } else {
-        try host.request(Self.createMessage(plan, driver, temporaryName, namespace.fd))
+        do {
+          try host.request(Self.createMessage(plan, driver, plan.name, namespace.fd))
+          name = plan.name
+        } catch  where error.errno == .fileExists {
+          try host.request(Self.createMessage(plan, driver, temporaryName, namespace.fd))
+        }
       }
     } catch {
       throw Self.explain(error, plan, driver, &host)
     }
-    guard let link = try inside.link(named: temporaryName) else {
+    guard let link = try inside.link(named: name) else {
       throw NetworkError("the kernel has made no \(driver.kind) slave of \(plan.parent.name)")
     }
     made.append(
@@ -89,7 +95,6 @@ public struct NetworkSetup: ~Copyable {
       }
       try FaultPoint.reach("\(plan.name) has the route \(route.text)")
     }
-    if plan.announces, announcer == nil { announcer = try namespace.visit { try Announcer() } }
   }
 
   private static var kernelHasIPv6: Bool { FileIdentity(path: "/proc/sys/net/ipv6") != nil }
@@ -117,8 +122,9 @@ public struct NetworkSetup: ~Copyable {
       peerHardwareAddress: plan.spec.hardwareAddress)
   }
 
-  /// The slave is made straight in the instance's namespace, where nobody else sees it. Before
-  /// Linux 6.15 its name is looked up in the sender's namespace, hence a name that is free in both.
+  /// The slave is made straight in the instance's namespace, where nobody else sees it. Before Linux
+  /// 6.15 its name is looked up in the sender's namespace too: where it is taken there, the slave is made
+  /// under one that is free in both and renamed, which costs as much as making it.
   static func createMessage(
     _ plan: InterfacePlan, _ driver: any LinkDriver, _ name: String, _ namespace: FileDescriptor
   ) -> Message {
@@ -208,6 +214,10 @@ public struct NetworkSetup: ~Copyable {
   ///
   /// - Returns: whether there is more to be told.
   public mutating func announce() -> Bool {
+    // Made with its first use, when the workload runs already.
+    if announcer == nil, made.contains(where: { $0.announcements > 0 }) {
+      announcer = try? namespace.visit { try Announcer() }
+    }
     for position in made.indices where made[position].announcements > 0 {
       made[position].announcements -= 1
       // Asked for each time: that of the parent may have changed.
