@@ -39,6 +39,17 @@ struct StateOptions: ParsableArguments {
   }
 }
 
+/// What listings that can be filtered take.
+struct ListOptions: ParsableArguments {
+  @Option(name: .customLong("format"), help: "table or json.")
+  var format = ListFormat.table
+
+  @Option(
+    name: [.customShort("f"), .customLong("filter")],
+    help: ArgumentHelp("Only those that fit.", valueName: "key=value"))
+  var filters: [String] = []
+}
+
 /// How listings are written.
 enum ListFormat: String, ExpressibleByArgument, CaseIterable {
   case table, json

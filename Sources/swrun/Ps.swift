@@ -20,13 +20,7 @@ struct Ps: ParsableCommand {
   @Flag(name: [.customShort("q"), .customLong("quiet")], help: "Only ids.")
   var quiet = false
 
-  @Option(name: .customLong("format"), help: "table or json.")
-  var format = ListFormat.table
-
-  @Option(
-    name: [.customShort("f"), .customLong("filter")],
-    help: ArgumentHelp("Only those that fit.", valueName: "key=value"))
-  var filters: [String] = []
+  @OptionGroup var list: ListOptions
 
   @OptionGroup var state: StateOptions
 
@@ -46,14 +40,14 @@ struct Ps: ParsableCommand {
   }
 
   mutating func run() throws {
-    let filter = try InstanceFilter(parsing: filters)
+    let filter = try InstanceFilter(parsing: list.filters)
     let store = try state.store()
     let states = store.states().filter {
       (all || filter.namesStatus || $0.status == .running) && filter.fits($0)
     }
     if quiet {
       for state in states { print(state.shortID) }
-    } else if format == .json {
+    } else if list.format == .json {
       try printJSON(states.map(Self.row))
     } else {
       // A column that says something, or none.

@@ -15,13 +15,7 @@ struct NetworkLs: ParsableCommand {
   @Flag(name: [.customShort("q"), .customLong("quiet")], help: "Only names.")
   var quiet = false
 
-  @Option(name: .customLong("format"), help: "table or json.")
-  var format = ListFormat.table
-
-  @Option(
-    name: [.customShort("f"), .customLong("filter")],
-    help: ArgumentHelp("Only those that fit.", valueName: "key=value"))
-  var filters: [String] = []
+  @OptionGroup var list: ListOptions
 
   @OptionGroup var state: StateOptions
 
@@ -36,13 +30,13 @@ struct NetworkLs: ParsableCommand {
   }
 
   mutating func run() throws {
-    let filter = try ListFilter(parsing: filters, keys: ["name", "driver", "parent", "label"])
+    let filter = try ListFilter(parsing: list.filters, keys: ["name", "driver", "parent", "label"])
     let (rows, faults) = Networks(try state.store()).all()
     for fault in faults { printError(fault) }
     let fitting = rows.filter { row in filter.fits { Self.fits(row.network, $0, $1) } }
     if quiet {
       for row in fitting { print(row.network.name) }
-    } else if format == .json {
+    } else if list.format == .json {
       try printJSON(fitting.map(Self.row))
     } else {
       var table = Table(["NAME", "NETWORK", "SUBNET", "INSTANCES"])
