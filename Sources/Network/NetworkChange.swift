@@ -44,7 +44,6 @@ extension NetworkSetup {
     }
     made[position].addresses = plan.addresses.map(\.address)
     guard plan.announces, !new.isEmpty else { return }
-    if announcer == nil { announcer = try namespace.visit { try Announcer() } }
     made[position].announcements = 3
   }
 

@@ -227,10 +227,10 @@ public struct NetworkSetup: ~Copyable {
     return made.contains { $0.announcements > 0 }
   }
 
-  /// The neighbours have to be told anew.
+  /// The neighbours of an interface that has some have to be told anew.
   public mutating func announceAgain(_ name: String) {
     guard let position = made.firstIndex(where: { $0.name == name }) else { return }
-    if announcer != nil { made[position].announcements = 3 }
+    made[position].announcements = 3
   }
 
   /// An interface as it is now; `nil` where it has gone, with its parent.

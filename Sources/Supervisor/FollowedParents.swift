@@ -91,7 +91,9 @@ extension InterfaceMonitor {
       followHardwareAddress(plan)
       resumeLease(plan.name)
     }
-    if link.isUp, !former.parent.isUp || link.hardwareAddress != former.parent.hardwareAddress {
+    if plan.announces, link.isUp,
+      !former.parent.isUp || link.hardwareAddress != former.parent.hardwareAddress
+    {
       network.announceAgain(plan.name)
       announce()
     }
