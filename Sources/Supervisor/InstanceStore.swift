@@ -84,6 +84,13 @@ public struct InstanceStore: Sendable {
     ids().compactMap(state).sorted { $0.created < $1.created }
   }
 
+  /// The states of instances that live, oldest first. Whether one lives is asked first: that costs a
+  /// hundredth of reading a state.
+  func living() -> [InstanceState] {
+    ids().filter(isAlive).compactMap(state).filter { $0.status != .exited }
+      .sorted { $0.created < $1.created }
+  }
+
   func write(_ state: InstanceState) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

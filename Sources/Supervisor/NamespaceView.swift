@@ -27,8 +27,8 @@ public struct NamespaceView {
       let path = "\(NamespaceName.directory)/\(name)"
       if let identity = FileIdentity(path: path) { names[identity, default: []].append(path) }
     }
-    return store.states().compactMap { state in
-      guard store.isAlive(state.id), let process = state.process,
+    return store.living().compactMap { state in
+      guard let process = state.process,
         let identity = FileIdentity(path: "/proc/\(process.pid)/ns/net"),
         ProcessIdentity(pid: process.pid) == process
       else { return nil }

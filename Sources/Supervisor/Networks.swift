@@ -84,7 +84,7 @@ public struct Networks {
   /// The instances that live, by the networks they are on.
   private func members() -> [String: [Member]] {
     var members: [String: [Member]] = [:]
-    for state in store.states() where state.status != .exited && store.isAlive(state.id) {
+    for state in store.living() {
       for record in state.networks {
         guard let name = record.name else { continue }
         members[name, default: []].append(

@@ -54,10 +54,7 @@ public struct Topology: Hashable, Sendable, Encodable {
     let addresses = Dictionary(grouping: try socket.addresses(), by: \.interface)
       .mapValues { $0.map(\.address).filter { !$0.address.isLinkLocalIPv6 }.map(\.description) }
     var carried: [String: (kind: String, slaves: [Slave])] = [:]
-    for state in store.states()
-    where state.status != .exited && store.isAlive(state.id)
-      && state.hostNamespace.identity == namespace
-    {
+    for state in store.living() where state.hostNamespace.identity == namespace {
       if state.networks.isEmpty {
         others.append(Other(name: state.name, network: state.shared ?? "none"))
       }

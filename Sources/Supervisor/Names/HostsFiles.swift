@@ -9,11 +9,8 @@ struct HostsFiles {
 
   init(_ store: InstanceStore) { self.store = store }
 
-  /// Writes the files of all instances on a network anew. To be called whenever one joins or leaves,
+  /// Writes the files of all instances on networks anew. To be called whenever one joins or leaves,
   /// with the networks held, after the states tell of it.
-  func update(network: String) throws { try update([network]) }
-
-  /// The same for several networks at once.
   ///
   /// - Parameters:
   ///   - id: an instance whose file is written anew in any case.
@@ -24,7 +21,7 @@ struct HostsFiles {
     let own = id.flatMap(store.state)
     let known = networks.union(own?.networks.compactMap(\.name) ?? [])
     // Who is on no defined network knows nobody, and needs to look at nobody.
-    var living = known.isEmpty ? [own].compactMap(\.self) : living()
+    var living = known.isEmpty ? [own].compactMap(\.self) : store.living()
     if let position = living.firstIndex(where: { $0.id == id }) {
       living[position].networks.removeAll { interfaces.contains($0.interface) }
     }
@@ -40,10 +37,6 @@ struct HostsFiles {
     let lock = try store.networks.hold()
     try update(Set(state.networks.compactMap(\.name)), of: state.id)
     _ = consume lock
-  }
-
-  private func living() -> [InstanceState] {
-    store.states().filter { $0.status != .exited && store.isAlive($0.id) }
   }
 
   private func write(_ state: InstanceState, among living: [InstanceState]) throws {
