@@ -2,7 +2,7 @@
 /// call of a process and of its descendants.
 ///
 /// A profile with an action, an operator, an architecture or a flag that is not named here does not
-/// decode. Thus `SCMP_ACT_NOTIFY` is refused: swrun has nobody to send the listener to.
+/// decode. All that the specification has in version 1.2 is named.
 ///
 /// Source: opencontainers/runtime-spec, config-linux.md, section Seccomp.
 public struct SeccompProfile: Hashable, Sendable, Codable {
@@ -13,16 +13,23 @@ public struct SeccompProfile: Hashable, Sendable, Codable {
   /// Architectures besides the machine's own. A call of any other kills the process.
   public var architectures: [Architecture]
   public var flags: [Flag]
+  /// The UNIX socket of the agent that answers for ``Action/notify``; a path of the host.
+  public var listenerPath: String?
+  /// What the agent is told besides; opaque.
+  public var listenerMetadata: String?
   public var syscalls: [Rule]
 
   public init(
     defaultAction: Action, defaultErrnoRet: UInt32? = nil, architectures: [Architecture] = [],
-    flags: [Flag] = [], syscalls: [Rule] = []
+    flags: [Flag] = [], listenerPath: String? = nil, listenerMetadata: String? = nil,
+    syscalls: [Rule] = []
   ) {
     self.defaultAction = defaultAction
     self.defaultErrnoRet = defaultErrnoRet
     self.architectures = architectures
     self.flags = flags
+    self.listenerPath = listenerPath
+    self.listenerMetadata = listenerMetadata
     self.syscalls = syscalls
   }
 
@@ -35,6 +42,8 @@ public struct SeccompProfile: Hashable, Sendable, Codable {
       architectures: try container.decodeIfPresent([Architecture].self, forKey: .architectures)
         ?? [],
       flags: try container.decodeIfPresent([Flag].self, forKey: .flags) ?? [],
+      listenerPath: try container.decodeIfPresent(String.self, forKey: .listenerPath),
+      listenerMetadata: try container.decodeIfPresent(String.self, forKey: .listenerMetadata),
       syscalls: try container.decodeIfPresent([Rule].self, forKey: .syscalls) ?? [])
   }
 
@@ -95,6 +104,22 @@ public struct SeccompProfile: Hashable, Sendable, Codable {
     case trace = "SCMP_ACT_TRACE"
     /// Allows, and writes it to the audit log.
     case log = "SCMP_ACT_LOG"
+    /// Asks the agent at ``SeccompProfile/listenerPath``, seccomp_unotify(2).
+    case notify = "SCMP_ACT_NOTIFY"
+
+    /// How strict the kernel takes it: of two filters' answers the higher counts, seccomp(2).
+    public var strictness: Int {
+      switch self {
+      case .allow: 0
+      case .log: 1
+      case .trace: 2
+      case .notify: 3
+      case .errno: 4
+      case .trap: 5
+      case .kill, .killThread: 6
+      case .killProcess: 7
+      }
+    }
   }
 
   public enum Operator: String, Hashable, Sendable, Codable {
@@ -107,11 +132,17 @@ public struct SeccompProfile: Hashable, Sendable, Codable {
     case maskedEqual = "SCMP_CMP_MASKED_EQ"
   }
 
-  /// `SECCOMP_FILTER_FLAG_*` of seccomp(2). The others change what the kernel does beside the
-  /// filter, which swrun does not offer; a profile that asks for one is refused, not half obeyed.
+  /// `SECCOMP_FILTER_FLAG_*` of seccomp(2), as the specification names them.
   public enum Flag: String, Hashable, Sendable, Codable {
     /// The filter holds for all threads. swrun's child has one.
     case tsync = "SECCOMP_FILTER_FLAG_TSYNC"
+    /// All answers but allow go to the audit log.
+    case log = "SECCOMP_FILTER_FLAG_LOG"
+    /// Leaves speculative store bypass open; since Linux 5.16 it changes nothing.
+    case speculationAllowed = "SECCOMP_FILTER_FLAG_SPEC_ALLOW"
+    /// A call that the agent has received waits for its answer even where a signal comes that does
+    /// not kill. Only beside ``Action/notify``.
+    case waitKillable = "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"
   }
 
   public enum Architecture: String, Hashable, Sendable, Codable {

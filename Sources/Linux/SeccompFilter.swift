@@ -11,7 +11,9 @@ extension SeccompProfile {
   /// of calls, for which libseccomp 2.5 takes twice as long.
   ///
   /// - A name that the installed libseccomp does not know on any architecture is left out, as runc
-  ///   does: the default action holds for it, which in an allow-list refuses it.
+  ///   does, where the default action is at least as strict as the rule's: in an allow-list it is
+  ///   refused then. Where the default is less strict, what the rule refuses would be let through,
+  ///   and the profile is refused.
   /// - Where the default action is an errno, a call with a number above all that the profile names
   ///   gets `ENOSYS`, as runc does: such a call is younger than the profile, and libc goes another
   ///   way where the kernel has no such call, but gives up where it is refused. On amd64 this is
@@ -23,6 +25,7 @@ extension SeccompProfile {
   ///   one argument, for an argument above 5 (`EINVAL`), for a profile that makes more than the
   ///   4096 instructions that the kernel takes (`E2BIG`).
   public func compile() throws(SeccompError) -> [UInt8] {
+    try checkListener()
     let fallback = try defaultAction.number(errno: defaultErrnoRet)
     let calls = try conditions(unless: fallback)
     var program: [UInt8] = []
@@ -84,7 +87,14 @@ extension SeccompProfile {
       let arguments = (rule.args ?? []).map(\.comparison)
       for name in rule.names {
         let number = seccomp_syscall_resolve_name(name)
-        if number == unknownCall { continue }
+        if number == unknownCall {
+          guard rule.action.strictness <= defaultAction.strictness else {
+            throw SeccompError(
+              "\(rule.action.rawValue) of a call that libseccomp does not know", name,
+              errno: .invalidArgument)
+          }
+          continue
+        }
         conditions.append(
           Condition(name: name, number: number, action: action, arguments: arguments))
       }
@@ -224,6 +234,7 @@ extension SeccompProfile.Action {
     return switch self {
     case .allow: SCMP_ACT_ALLOW
     case .log: SCMP_ACT_LOG
+    case .notify: SCMP_ACT_NOTIFY
     case .trace: SECCOMP_RET_TRACE | data
     case .errno: SECCOMP_RET_ERRNO | data
     case .trap: SCMP_ACT_TRAP

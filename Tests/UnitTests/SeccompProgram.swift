@@ -22,6 +22,7 @@ struct SeccompProgram {
     case trap
     case trace(UInt32)
     case log
+    case notify
     /// The filter itself is wrong, and would be refused by the kernel.
     case invalid(String)
   }
@@ -121,6 +122,7 @@ extension SeccompProgram.Answer {
       switch value & 0xffff_0000 {
       case 0x7fff_0000: .allow
       case 0x7ffc_0000: .log
+      case 0x7fc0_0000: .notify
       case 0x7ff0_0000: .trace(data)
       case 0x0005_0000: .errno(Int32(data))
       case 0x0003_0000: .trap

@@ -115,7 +115,7 @@ func closeOthers(from first: UInt32) throws(ChildFailure) {
 
 func loadFilter(_ program: [UInt8]) throws(ChildFailure) {
   let reason = program.withUnsafeBytes { installSeccomp($0) }
-  if reason != 0 { throw ChildFailure("loading the seccomp filter: \(Errno(rawValue: reason))") }
+  if reason < 0 { throw ChildFailure("loading the seccomp filter: \(Errno(rawValue: -reason))") }
 }
 
 /// A NULL-terminated array of C strings, as execve(2) takes it. It is never freed: the process
