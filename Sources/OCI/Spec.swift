@@ -1,7 +1,5 @@
-public import Linux
-
-/// The part of the OCI runtime specification's `config.json` that swrun carries out. A bundle that
-/// asks for more is refused: what is not understood cannot be kept.
+/// The OCI runtime specification's `config.json` for Linux, whole: every property of version 1.2 has
+/// a place here, so that one which swrun cannot do is refused by name and never overlooked.
 ///
 /// Source: opencontainers/runtime-spec, config.md and config-linux.md, version 1.2.
 public struct Spec: Hashable, Sendable, Codable {
@@ -11,15 +9,16 @@ public struct Spec: Hashable, Sendable, Codable {
   public var domainname: String?
   public var root: Root
   public var process: Process
-  public var mounts: [Mount]
-  public var linux: LinuxPart
+  @Defaulted public var mounts: [Mount]
+  @Defaulted public var linux: LinuxPart
+  public var hooks: Hooks?
   public var annotations: [String: String]?
 
   /// The root file system.
   public struct Root: Hashable, Sendable, Codable {
     /// Absolute, or relative to the bundle.
     public var path: String
-    public var readonly: Bool
+    @Defaulted public var readonly: Bool
 
     public init(path: String, readonly: Bool) {
       self.path = path
@@ -27,67 +26,17 @@ public struct Spec: Hashable, Sendable, Codable {
     }
   }
 
-  /// What is executed, and as whom.
-  public struct Process: Hashable, Sendable, Codable {
-    public var terminal: Bool
-    public var user: User
-    public var args: [String]
-    /// `KEY=value`.
-    public var env: [String]
-    public var cwd: String
-    public var capabilities: Capabilities
-    public var noNewPrivileges: Bool
-
-    public init(
-      terminal: Bool, user: User, args: [String], env: [String], cwd: String,
-      capabilities: Capabilities, noNewPrivileges: Bool
-    ) {
-      self.terminal = terminal
-      self.user = user
-      self.args = args
-      self.env = env
-      self.cwd = cwd
-      self.capabilities = capabilities
-      self.noNewPrivileges = noNewPrivileges
-    }
-  }
-
-  public struct User: Hashable, Sendable, Codable {
-    public var uid: UInt32
-    public var gid: UInt32
-    public var additionalGids: [UInt32]
-
-    public init(uid: UInt32, gid: UInt32, additionalGids: [UInt32]) {
-      self.uid = uid
-      self.gid = gid
-      self.additionalGids = additionalGids
-    }
-  }
-
-  /// The five sets of capabilities(7), by names such as `CAP_NET_RAW`.
-  public struct Capabilities: Hashable, Sendable, Codable {
-    public var bounding: [String]
-    public var effective: [String]
-    public var permitted: [String]
-    public var inheritable: [String]
-    public var ambient: [String]
-
-    public init(bounding: [String], effective: [String]) {
-      self.bounding = bounding
-      self.effective = effective
-      permitted = effective
-      inheritable = []
-      ambient = []
-    }
-  }
-
   public struct Mount: Hashable, Sendable, Codable {
     public var destination: String
-    /// A file system, or `bind`.
-    public var type: String
-    public var source: String
+    /// A file system; `nil` or `bind` with the option `bind` or `rbind`: a part of the host's tree.
+    public var type: String?
+    /// What is mounted. `nil`: as `type`.
+    public var source: String?
     /// Those of mount(8); what is no flag goes to the file system.
-    public var options: [String]
+    @Defaulted public var options: [String]
+    /// For an idmapped mount, mount_setattr(2).
+    public var uidMappings: [IDMapping]?
+    public var gidMappings: [IDMapping]?
 
     public init(destination: String, type: String, source: String, options: [String]) {
       self.destination = destination
@@ -95,67 +44,45 @@ public struct Spec: Hashable, Sendable, Codable {
       self.source = source
       self.options = options
     }
-  }
 
-  public struct LinuxPart: Hashable, Sendable, Codable {
-    public var namespaces: [Namespace]
-    /// Paths of which nothing can be read inside.
-    public var maskedPaths: [String]
-    /// Paths that cannot be written inside.
-    public var readonlyPaths: [String]
-    /// `nil` in a bundle: the default filter, which is more than the specification asks for.
-    public var seccomp: SeccompProfile?
-
-    public init(
-      namespaces: [Namespace], maskedPaths: [String], readonlyPaths: [String],
-      seccomp: SeccompProfile
-    ) {
-      self.namespaces = namespaces
-      self.maskedPaths = maskedPaths
-      self.readonlyPaths = readonlyPaths
-      self.seccomp = seccomp
+    /// Whether a part of the host's tree is bound: by the option, as in runc, or by the type.
+    public var isBind: Bool {
+      type == "bind" || options.contains("bind") || options.contains("rbind")
     }
   }
 
-  /// A namespace of the process. One that is not listed is shared with the monitor.
-  public struct Namespace: Hashable, Sendable, Codable {
-    public var type: String
-    /// The file of one that is there already, which is joined; `nil` for a new one.
-    public var path: String?
+  /// A range of ids inside and what it is outside, user_namespaces(7).
+  public struct IDMapping: Hashable, Sendable, Codable {
+    public var containerID: UInt32
+    public var hostID: UInt32
+    public var size: UInt32
 
-    public init(type: String, path: String? = nil) {
-      self.type = type
-      self.path = path
+    public init(containerID: UInt32, hostID: UInt32, size: UInt32) {
+      self.containerID = containerID
+      self.hostID = hostID
+      self.size = size
     }
   }
 
-  /// The network namespace of the process.
-  public enum NetworkNamespace: Hashable, Sendable {
-    /// Its own.
-    case new
-    /// The host's.
-    case host
-    /// One that is there already, by its file.
-    case joined(path: String)
+  /// Programs of the host and of the instance that are run at steps of an instance's life.
+  public struct Hooks: Hashable, Sendable, Codable {
+    /// Deprecated in the specification: as ``createRuntime``, before it.
+    @Defaulted public var prestart: [Hook]
+    @Defaulted public var createRuntime: [Hook]
+    @Defaulted public var createContainer: [Hook]
+    @Defaulted public var startContainer: [Hook]
+    @Defaulted public var poststart: [Hook]
+    @Defaulted public var poststop: [Hook]
   }
 
-  /// What `linux.namespaces` says of the network.
-  public var networkNamespace: NetworkNamespace {
-    get {
-      guard let entry = linux.namespaces.first(where: { $0.type == "network" }) else {
-        return .host
-      }
-      return entry.path.map { .joined(path: $0) } ?? .new
-    }
-    set {
-      linux.namespaces.removeAll { $0.type == "network" }
-      switch newValue {
-      case .new: linux.namespaces.insert(Namespace(type: "network"), at: 0)
-      case .joined(let path):
-        linux.namespaces.insert(Namespace(type: "network", path: path), at: 0)
-      case .host: break
-      }
-    }
+  public struct Hook: Hashable, Sendable, Codable {
+    /// Absolute.
+    public var path: String
+    /// With `argv[0]`.
+    @Defaulted public var args: [String]
+    @Defaulted public var env: [String]
+    /// Seconds, after which it is killed; `nil`: it may take any time.
+    public var timeout: Int32?
   }
 
   public init(

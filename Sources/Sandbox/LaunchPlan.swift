@@ -117,7 +117,8 @@ extension LaunchPlan.MountStep {
   private static let defaults: Set<String> = ["rw", "suid", "dev", "exec", "relatime", "bind"]
 
   init(_ mount: Spec.Mount) throws(SandboxError) {
-    for text in [mount.destination, mount.source] + mount.options where text.utf8.contains(0) {
+    let name = mount.source ?? mount.type ?? "none"
+    for text in [mount.destination, name] + mount.options where text.utf8.contains(0) {
       throw SandboxError("the mount at \(mount.destination.debugDescription) holds a NUL byte")
     }
     guard mount.destination.hasPrefix("/") else {
@@ -139,14 +140,17 @@ extension LaunchPlan.MountStep {
       }
     }
     self.attributes = attributes
-    if mount.type == "bind" {
+    if mount.isBind {
       if let option = options.first {
         throw SandboxError(
           "the bind mount at \(destination) has the unknown option \(option.key.debugDescription)")
       }
-      source = .bind(path: mount.source, recursive: recursive)
+      source = .bind(path: name, recursive: recursive)
     } else {
-      source = .fileSystem(type: mount.type, source: mount.source, options: options)
+      guard let type = mount.type else {
+        throw SandboxError("the mount at \(destination) has neither a type nor the option bind")
+      }
+      source = .fileSystem(type: type, source: name, options: options)
     }
   }
 }

@@ -35,9 +35,10 @@ public enum Explanation {
       let options = quoted(mount.options.filter { $0 != "rbind" }.joined(separator: ","))
       let target = quoted("ROOT\(mount.destination)")
       lines.append(
-        mount.type == "bind"
-          ? "mount --rbind -o \(options) \(quoted(mount.source)) \(target)"
-          : "mount -t \(mount.type) -o \(options) \(mount.source) \(target)")
+        mount.isBind
+          ? "mount --rbind -o \(options) \(quoted(mount.source ?? "")) \(target)"
+          : "mount -t \(mount.type ?? "") -o \(options) \(quoted(mount.source ?? "none")) \(target)"
+      )
     }
     for path in spec.linux.readonlyPaths {
       lines.append("mount --bind -o ro ROOT\(path) ROOT\(path)")

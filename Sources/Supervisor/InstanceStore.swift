@@ -107,7 +107,9 @@ public struct InstanceStore: Sendable {
   /// The spec that the instance was launched from.
   public func spec(_ id: String) throws -> Spec {
     let path = "\(directory(id))/config.json"
-    do { return try JSONDecoder().decode(Spec.self, from: Data(try readFile(path))) } catch {
+    do { return try Spec(config: try readFile(path), file: path) } catch let error as BundleError {
+      throw error
+    } catch {
       throw SupervisorError("\(path) cannot be read: \(error)")
     }
   }

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Linux
 import Testing
 
@@ -33,16 +34,60 @@ struct BundleTests {
     #expect(error?.description.contains("process.user.umask is not supported") == true)
   }
 
-  @Test("what is missing or of the wrong type is refused by its place")
-  func missing() throws {
-    let missing = #expect(throws: BundleError.self) {
-      try read(replacing: "\"cwd\"", by: "\"cwdx\"")
+  @Test(
+    "what is missing or of the wrong type is refused by its place",
+    arguments: [
+      ("\"cwd\"", "\"cwdx\"", "process.cwd is missing"),
+      ("\"cwd\"", "\"cwdx\"", "process.cwdx is not a property"),
+      (
+        "\"readonly\": true", "\"readonly\": 1",
+        "root.readonly has to be true or false, not a number"
+      ),
+      ("\"uid\": 0", "\"uid\": -1", "process.user.uid has to be a whole number from 0 to"),
+      ("\"uid\": 0", "\"uid\": \"0\"", "process.user.uid has to be a whole number, not a string"),
+      ("\"mounts\": [", "\"mounts\": [7, ", "mounts[0] has to be an object, not a number"),
+      (
+        "\"linux\": {", "\"linux\": { \"seccomp\": { \"defaultAction\": \"SCMP_ACT_X\" },",
+        "linux.seccomp.defaultAction has the unknown value \"SCMP_ACT_X\""
+      ),
+      ("\"mounts\": [", "\"mounts\": [,", "not JSON"),
+    ])
+  func missing(_ from: String, _ to: String, _ fault: String) throws {
+    let error = #expect(throws: BundleError.self) { try read(replacing: from, by: to) }
+    let faults = error?.faults.map(\.description) ?? []
+    #expect(faults.contains { $0.hasPrefix(fault) }, "\(faults)")
+  }
+
+  @Test("everything that is wrong is named, not only the first")
+  func all() throws {
+    let error = #expect(throws: BundleError.self) {
+      try read(
+        replacing: "\"process\": {",
+        by: "\"hooks\": { \"prestart\": [{}] }, \"hostname\": 1, \"process\": { \"rlimits\": {},")
     }
-    #expect(missing?.description.contains("process.cwd is missing") == true)
-    let wrong = #expect(throws: BundleError.self) {
-      try read(replacing: "\"readonly\": true", by: "\"readonly\": 1")
+    #expect(
+      error?.faults.map(\.path).sorted() == [
+        "hooks.prestart[0].path", "hostname", "process.rlimits",
+      ])
+    #expect(error?.description.contains("2 more") == true)
+  }
+
+  @Test("where a config.json is not JSON is said by line and column")
+  func position() throws {
+    let error = #expect(throws: BundleError.self) {
+      try Spec(config: Array("{\n  \"ociVersion\": oops\n}".utf8), file: "x")
     }
-    #expect(wrong?.description.contains("root.readonly is of the wrong type") == true)
+    #expect(error?.description.contains("line 2") == true, "\(error?.description ?? "")")
+  }
+
+  @Test("what is not said is not there when it is printed")
+  func absent() throws {
+    let spec = try Spec(bundle: "bundles/sleep")
+    let text = String(decoding: try JSONEncoder().encode(spec), as: UTF8.self)
+    for key in ["rlimits", "hooks", "devices", "sysctl", "terminal"] {
+      #expect(!text.contains("\"\(key)\""), "\(key)")
+    }
+    #expect(try Spec(config: Array(text.utf8), file: "x") == spec)
   }
 
   @Test("a bundle may share the host's network, or join one by its file")

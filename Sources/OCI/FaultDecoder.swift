@@ -1,0 +1,276 @@
+/// Decodes a type from JSON and names everything that is wrong in it, each with its path, where
+/// `JSONDecoder` stops at the first: also what the type has no property for, which would be ignored
+/// otherwise.
+///
+/// What is wrong below an optional property leaves that property `nil` and the rest goes on; the
+/// value that comes out is whole only if there was no fault.
+final class FaultDecoder {
+  private(set) var faults: [Fault] = []
+
+  /// - Returns: the value, or everything that is wrong.
+  static func decode<Value: Decodable>(
+    _: Value.Type, from json: JSONValue
+  ) -> Result<Value, FaultList> {
+    let decoder = FaultDecoder()
+    let value = try? decoder.value(Value.self, json, "")
+    guard let value, decoder.faults.isEmpty else {
+      return .failure(FaultList(faults: decoder.faults))
+    }
+    return .success(value)
+  }
+
+  /// What travels up to the next optional property once a fault is written down.
+  private struct Noted: Error {}
+
+  private func note(_ path: String, _ reason: String) -> Noted {
+    faults.append(Fault(path, reason))
+    return Noted()
+  }
+
+  private func value<Value: Decodable>(
+    _: Value.Type, _ json: JSONValue, _ path: String
+  ) throws -> Value {
+    let place = Place(decoder: self, json: json, path: path)
+    do {
+      return try Value(from: place)
+    } catch let noted as Noted {
+      throw noted
+    } catch let error as DecodingError {
+      throw note(path, Self.reason(error, json))
+    } catch {
+      throw note(path, "is wrong: \(error)")
+    }
+  }
+
+  /// An enum's unknown case comes here: what the compiler writes for it knows no better words.
+  private static func reason(_ error: DecodingError, _ json: JSONValue) -> String {
+    if case .dataCorrupted(let context) = error {
+      if case .string(let text) = json { return "has the unknown value \(text.debugDescription)" }
+      return "is wrong: \(context.debugDescription)"
+    }
+    return "is of the wrong type"
+  }
+
+  /// One place of the document.
+  private final class Place: Decoder {
+    let decoder: FaultDecoder
+    let json: JSONValue
+    let path: String
+    /// Whether what the type has no property for has been looked at.
+    private var isCompared = false
+    var codingPath: [any CodingKey] { [] }
+    var userInfo: [CodingUserInfoKey: Any] { [:] }
+
+    init(decoder: FaultDecoder, json: JSONValue, path: String) {
+      self.decoder = decoder
+      self.json = json
+      self.path = path
+    }
+
+    func mismatch(_ wanted: String) -> Noted {
+      decoder.note(path, "has to be \(wanted), not \(json.kind)")
+    }
+
+    func container<Key: CodingKey>(keyedBy type: Key.Type) throws -> KeyedDecodingContainer<Key> {
+      guard case .object(let members) = json else { throw mismatch("an object") }
+      if !isCompared {
+        isCompared = true
+        for name in members.keys.sorted() where Key(stringValue: name) == nil {
+          _ = decoder.note(member(name), "is not a property that swrun knows; take it out")
+        }
+      }
+      return KeyedDecodingContainer(Members<Key>(place: self, members: members))
+    }
+
+    func member(_ name: String) -> String { path.isEmpty ? name : "\(path).\(name)" }
+
+    func unkeyedContainer() throws -> any UnkeyedDecodingContainer {
+      guard case .array(let elements) = json else { throw mismatch("a list") }
+      return Elements(place: self, elements: elements)
+    }
+
+    func singleValueContainer() throws -> any SingleValueDecodingContainer { Single(place: self) }
+  }
+
+  private struct Members<Key: CodingKey>: KeyedDecodingContainerProtocol {
+    let place: Place
+    let members: [String: JSONValue]
+    var codingPath: [any CodingKey] { [] }
+    var allKeys: [Key] { members.keys.sorted().compactMap(Key.init(stringValue:)) }
+
+    func contains(_ key: Key) -> Bool { members[key.stringValue] != nil }
+
+    func decodeNil(forKey key: Key) throws -> Bool {
+      if case .null? = members[key.stringValue] { return true }
+      return false
+    }
+
+    func decode<Value: Decodable>(_ type: Value.Type, forKey key: Key) throws -> Value {
+      let path = place.member(key.stringValue)
+      guard let json = members[key.stringValue] else {
+        throw place.decoder.note(path, "is missing")
+      }
+      return try place.decoder.value(type, json, path)
+    }
+
+    /// A fault below is written down; the properties beside it are still looked at.
+    func decodeIfPresent<Value: Decodable>(_ type: Value.Type, forKey key: Key) throws -> Value? {
+      try present(type, key)
+    }
+
+    // The protocol has a requirement for each of these, which the general one does not meet.
+
+    func decodeIfPresent(_ type: Bool.Type, forKey key: Key) throws -> Bool? {
+      try present(type, key)
+    }
+    func decodeIfPresent(_ type: String.Type, forKey key: Key) throws -> String? {
+      try present(type, key)
+    }
+    func decodeIfPresent(_ type: Int32.Type, forKey key: Key) throws -> Int32? {
+      try present(type, key)
+    }
+    func decodeIfPresent(_ type: Int64.Type, forKey key: Key) throws -> Int64? {
+      try present(type, key)
+    }
+    func decodeIfPresent(_ type: UInt16.Type, forKey key: Key) throws -> UInt16? {
+      try present(type, key)
+    }
+    func decodeIfPresent(_ type: UInt32.Type, forKey key: Key) throws -> UInt32? {
+      try present(type, key)
+    }
+    func decodeIfPresent(_ type: UInt64.Type, forKey key: Key) throws -> UInt64? {
+      try present(type, key)
+    }
+
+    private func present<Value: Decodable>(_ type: Value.Type, _ key: Key) throws -> Value? {
+      guard let json = members[key.stringValue] else { return nil }
+      if case .null = json { return nil }
+      return try? place.decoder.value(type, json, place.member(key.stringValue))
+    }
+
+    func nestedContainer<Nested: CodingKey>(
+      keyedBy type: Nested.Type, forKey key: Key
+    ) throws -> KeyedDecodingContainer<Nested> {
+      try superDecoder(forKey: key).container(keyedBy: type)
+    }
+
+    func nestedUnkeyedContainer(forKey key: Key) throws -> any UnkeyedDecodingContainer {
+      try superDecoder(forKey: key).unkeyedContainer()
+    }
+
+    func superDecoder() throws -> any Decoder { place }
+
+    func superDecoder(forKey key: Key) throws -> any Decoder {
+      Place(
+        decoder: place.decoder, json: members[key.stringValue] ?? .null,
+        path: place.member(key.stringValue))
+    }
+  }
+
+  private struct Elements: UnkeyedDecodingContainer {
+    let place: Place
+    let elements: [JSONValue]
+    var currentIndex = 0
+    var codingPath: [any CodingKey] { [] }
+    var count: Int? { elements.count }
+    var isAtEnd: Bool { currentIndex >= elements.count }
+
+    init(place: Place, elements: [JSONValue]) {
+      self.place = place
+      self.elements = elements
+    }
+
+    private mutating func next() throws -> (JSONValue, String) {
+      guard !isAtEnd else { throw place.mismatch("a longer list") }
+      defer { currentIndex += 1 }
+      return (elements[currentIndex], "\(place.path)[\(currentIndex)]")
+    }
+
+    mutating func decodeNil() throws -> Bool {
+      guard !isAtEnd, case .null = elements[currentIndex] else { return false }
+      currentIndex += 1
+      return true
+    }
+
+    mutating func decode<Value: Decodable>(_ type: Value.Type) throws -> Value {
+      let (json, path) = try next()
+      return try place.decoder.value(type, json, path)
+    }
+
+    mutating func nestedContainer<Nested: CodingKey>(
+      keyedBy type: Nested.Type
+    ) throws -> KeyedDecodingContainer<Nested> { try superDecoder().container(keyedBy: type) }
+
+    mutating func nestedUnkeyedContainer() throws -> any UnkeyedDecodingContainer {
+      try superDecoder().unkeyedContainer()
+    }
+
+    mutating func superDecoder() throws -> any Decoder {
+      let (json, path) = try next()
+      return Place(decoder: place.decoder, json: json, path: path)
+    }
+  }
+
+  private struct Single: SingleValueDecodingContainer {
+    let place: Place
+    var codingPath: [any CodingKey] { [] }
+
+    func decodeNil() -> Bool {
+      if case .null = place.json { return true }
+      return false
+    }
+
+    func decode(_: Bool.Type) throws -> Bool {
+      guard case .bool(let flag) = place.json else { throw place.mismatch("true or false") }
+      return flag
+    }
+
+    func decode(_: String.Type) throws -> String {
+      guard case .string(let text) = place.json else { throw place.mismatch("a string") }
+      return text
+    }
+
+    func decode(_: Double.Type) throws -> Double {
+      switch place.json {
+      case .integer(let number): return Double(number)
+      case .unsigned(let number): return Double(number)
+      case .fraction(let number): return number
+      default: throw place.mismatch("a number")
+      }
+    }
+
+    func decode(_ type: Float.Type) throws -> Float { Float(try decode(Double.self)) }
+    func decode(_ type: Int.Type) throws -> Int { try integer() }
+    func decode(_ type: Int8.Type) throws -> Int8 { try integer() }
+    func decode(_ type: Int16.Type) throws -> Int16 { try integer() }
+    func decode(_ type: Int32.Type) throws -> Int32 { try integer() }
+    func decode(_ type: Int64.Type) throws -> Int64 { try integer() }
+    func decode(_ type: UInt.Type) throws -> UInt { try integer() }
+    func decode(_ type: UInt8.Type) throws -> UInt8 { try integer() }
+    func decode(_ type: UInt16.Type) throws -> UInt16 { try integer() }
+    func decode(_ type: UInt32.Type) throws -> UInt32 { try integer() }
+    func decode(_ type: UInt64.Type) throws -> UInt64 { try integer() }
+
+    func decode<Value: Decodable>(_ type: Value.Type) throws -> Value { try Value(from: place) }
+
+    private func integer<Number: FixedWidthInteger>() throws -> Number {
+      let number: Number? =
+        switch place.json {
+        case .integer(let number): Number(exactly: number)
+        case .unsigned(let number): Number(exactly: number)
+        case .fraction(let number): Number(exactly: number)
+        default: throw place.mismatch("a whole number")
+        }
+      guard let number else {
+        throw place.decoder.note(
+          place.path, "has to be a whole number from \(Number.min) to \(Number.max)")
+      }
+      return number
+    }
+  }
+}
+
+/// Everything that is wrong in a document.
+public struct FaultList: Error, Hashable, Sendable {
+  public let faults: [Fault]
+}

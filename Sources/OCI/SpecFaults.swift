@@ -1,0 +1,94 @@
+extension Spec {
+  /// Everything in it that is no sense, or that swrun does not do.
+  func faults() -> [Fault] {
+    var found = Faults()
+    if !ociVersion.hasPrefix("1.") {
+      found.add("ociVersion", "\(ociVersion.debugDescription) is not 1.x")
+    }
+    checkNamespaces(&found)
+    checkProcess(&found)
+    checkUnsupported(&found)
+    return found.list
+  }
+
+  /// A list that grows.
+  struct Faults {
+    private(set) var list: [Fault] = []
+
+    mutating func add(_ path: String, _ reason: String) { list.append(Fault(path, reason)) }
+
+    /// What has a place in ``Spec`` and is not carried out.
+    mutating func unsupported(_ path: String, _ isThere: Bool) {
+      if isThere { add(path, "is not supported; take it out") }
+    }
+  }
+
+  private func checkNamespaces(_ found: inout Faults) {
+    let kinds = ["cgroup", "ipc", "mount", "pid", "uts"]
+    let given = linux.namespaces.map(\.type).filter { $0 != "network" }
+    if given.sorted() != kinds || linux.namespaces.count > kinds.count + 1 {
+      found.add(
+        "linux.namespaces",
+        "has to be \(kinds.joined(separator: ", ")) and, unless the host's is to be shared, network, each once"
+      )
+    }
+    for (index, namespace) in linux.namespaces.enumerated() {
+      guard let place = namespace.path else { continue }
+      let path = "linux.namespaces[\(index)].path"
+      if namespace.type != "network" {
+        found.unsupported(path, true)
+      } else if !place.hasPrefix("/") || place.utf8.contains(0) {
+        found.add(path, "\(place.debugDescription) is not absolute")
+      }
+    }
+  }
+
+  private func checkProcess(_ found: inout Faults) {
+    if process.args.first?.isEmpty != false { found.add("process.args", "names no command") }
+    if !process.cwd.hasPrefix("/") {
+      found.add("process.cwd", "\(process.cwd.debugDescription) is not absolute")
+    }
+    if process.terminal { found.add("process.terminal", "has to be false") }
+    if !process.noNewPrivileges { found.add("process.noNewPrivileges", "has to be true") }
+    let capabilities = process.capabilities
+    if !capabilities.ambient.isEmpty {
+      found.add("process.capabilities.ambient", "has to be empty")
+    }
+    if !capabilities.inheritable.isEmpty {
+      found.add("process.capabilities.inheritable", "has to be empty")
+    }
+    if Set(capabilities.permitted) != Set(capabilities.effective) {
+      found.add("process.capabilities.permitted", "has to be as effective")
+    }
+  }
+
+  private func checkUnsupported(_ found: inout Faults) {
+    for (index, mount) in mounts.enumerated() {
+      found.unsupported("mounts[\(index)].uidMappings", mount.uidMappings != nil)
+      found.unsupported("mounts[\(index)].gidMappings", mount.gidMappings != nil)
+    }
+    found.unsupported("hooks", hooks != nil)
+    found.unsupported("process.consoleSize", process.consoleSize != nil)
+    found.unsupported("process.user.umask", process.user.umask != nil)
+    found.unsupported("process.rlimits", !process.rlimits.isEmpty)
+    found.unsupported("process.oomScoreAdj", process.oomScoreAdj != nil)
+    found.unsupported("process.scheduler", process.scheduler != nil)
+    found.unsupported("process.ioPriority", process.ioPriority != nil)
+    found.unsupported("process.execCPUAffinity", process.execCPUAffinity != nil)
+    found.unsupported("process.apparmorProfile", process.apparmorProfile != nil)
+    found.unsupported("process.selinuxLabel", process.selinuxLabel != nil)
+    found.unsupported("linux.uidMappings", !linux.uidMappings.isEmpty)
+    found.unsupported("linux.gidMappings", !linux.gidMappings.isEmpty)
+    found.unsupported("linux.timeOffsets", linux.timeOffsets != nil)
+    found.unsupported("linux.devices", !linux.devices.isEmpty)
+    found.unsupported("linux.cgroupsPath", linux.cgroupsPath != nil)
+    found.unsupported("linux.resources", linux.resources != nil)
+    found.unsupported("linux.rootfsPropagation", linux.rootfsPropagation != nil)
+    found.unsupported("linux.sysctl", !linux.sysctl.isEmpty)
+    found.unsupported("linux.mountLabel", linux.mountLabel != nil)
+    found.unsupported("linux.personality", linux.personality != nil)
+    found.unsupported("linux.intelRdt", linux.intelRdt != nil)
+    found.unsupported("linux.memoryPolicy", linux.memoryPolicy != nil)
+    found.unsupported("linux.netDevices", linux.netDevices != nil)
+  }
+}

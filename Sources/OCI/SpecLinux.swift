@@ -1,0 +1,146 @@
+public import Linux
+
+extension Spec {
+  /// What only Linux has. Source: runtime-spec config-linux.md.
+  public struct LinuxPart: Hashable, Sendable, Codable, SaysNothing {
+    @Defaulted public var namespaces: [Namespace]
+    @Defaulted public var uidMappings: [IDMapping]
+    @Defaulted public var gidMappings: [IDMapping]
+    public var timeOffsets: TimeOffsets?
+    @Defaulted public var devices: [Device]
+    public var cgroupsPath: String?
+    public var resources: Resources?
+    /// `private`, `shared`, `slave` or `unbindable`; `nil`: private.
+    public var rootfsPropagation: String?
+    /// By the name, with dots.
+    @Defaulted public var sysctl: [String: String]
+    /// Paths of which nothing can be read inside.
+    @Defaulted public var maskedPaths: [String]
+    /// Paths that cannot be written inside.
+    @Defaulted public var readonlyPaths: [String]
+    public var mountLabel: String?
+    /// `nil` in a bundle: the default filter, which is more than the specification asks for.
+    public var seccomp: SeccompProfile?
+    public var personality: Personality?
+    public var intelRdt: IntelRdt?
+    /// Of version 1.3.
+    public var memoryPolicy: MemoryPolicy?
+    /// Of version 1.3: devices of the host that move into the instance, by their name there.
+    public var netDevices: [String: NetDevice]?
+
+    public init(
+      namespaces: [Namespace], maskedPaths: [String], readonlyPaths: [String],
+      seccomp: SeccompProfile?
+    ) {
+      self.namespaces = namespaces
+      uidMappings = []
+      gidMappings = []
+      devices = []
+      sysctl = [:]
+      self.maskedPaths = maskedPaths
+      self.readonlyPaths = readonlyPaths
+      self.seccomp = seccomp
+    }
+
+    public static var nothing: LinuxPart {
+      LinuxPart(namespaces: [], maskedPaths: [], readonlyPaths: [], seccomp: nil)
+    }
+  }
+
+  /// A namespace of the process. One that is not listed is shared with the monitor.
+  public struct Namespace: Hashable, Sendable, Codable {
+    public var type: String
+    /// The file of one that is there already, which is joined; `nil` for a new one.
+    public var path: String?
+
+    public init(type: String, path: String? = nil) {
+      self.type = type
+      self.path = path
+    }
+  }
+
+  /// A device node to be made.
+  public struct Device: Hashable, Sendable, Codable {
+    public var path: String
+    /// `c`, `b`, `u` or `p`, mknod(1).
+    public var type: String
+    /// Those of the device; not with `p`.
+    public var major: Int64?
+    public var minor: Int64?
+    /// `nil`: 0666.
+    public var fileMode: UInt32?
+    public var uid: UInt32?
+    public var gid: UInt32?
+  }
+
+  /// time_namespaces(7).
+  public struct TimeOffsets: Hashable, Sendable, Codable {
+    public var monotonic: TimeOffset?
+    public var boottime: TimeOffset?
+  }
+
+  public struct TimeOffset: Hashable, Sendable, Codable {
+    public var secs: Int64?
+    public var nanosecs: UInt32?
+  }
+
+  /// personality(2).
+  public struct Personality: Hashable, Sendable, Codable {
+    /// `LINUX` or `LINUX32`.
+    public var domain: String
+    /// None is defined by the specification.
+    @Defaulted public var flags: [String]
+  }
+
+  /// Documentation/arch/x86/resctrl.rst.
+  public struct IntelRdt: Hashable, Sendable, Codable {
+    public var closID: String?
+    public var schemata: [String]?
+    public var l3CacheSchema: String?
+    public var memBwSchema: String?
+    public var enableMonitoring: Bool?
+    public var enableCMT: Bool?
+    public var enableMBM: Bool?
+  }
+
+  /// set_mempolicy(2).
+  public struct MemoryPolicy: Hashable, Sendable, Codable {
+    public var mode: String
+    public var nodes: String?
+    @Defaulted public var flags: [String]
+  }
+
+  public struct NetDevice: Hashable, Sendable, Codable {
+    /// The name inside.
+    public var name: String?
+  }
+
+  /// The network namespace of the process.
+  public enum NetworkNamespace: Hashable, Sendable {
+    /// Its own.
+    case new
+    /// The host's.
+    case host
+    /// One that is there already, by its file.
+    case joined(path: String)
+  }
+
+  /// What `linux.namespaces` says of the network.
+  public var networkNamespace: NetworkNamespace {
+    get {
+      guard let entry = linux.namespaces.first(where: { $0.type == "network" }) else {
+        return .host
+      }
+      return entry.path.map { .joined(path: $0) } ?? .new
+    }
+    set {
+      linux.namespaces.removeAll { $0.type == "network" }
+      switch newValue {
+      case .new: linux.namespaces.insert(Namespace(type: "network"), at: 0)
+      case .joined(let path):
+        linux.namespaces.insert(Namespace(type: "network", path: path), at: 0)
+      case .host: break
+      }
+    }
+  }
+}
