@@ -10,11 +10,19 @@ BUILD_PACKAGES = libmnl-dev libseccomp-dev libcap-dev pkg-config
 TEST_PACKAGES = iproute2 nftables iputils-ping iputils-arping tcpdump qemu-system-x86 kmod udev busybox-static python3-pip nginx-light curl dnsmasq-base
 BENCH_PACKAGES = bubblewrap crun systemd-container
 
+# A start is dear by relocations and by libraries to load: Swift's and C++'s libraries are linked in,
+# relocations packed (DT_RELR), what nobody calls left out. It stays position independent.
+RELEASE = -c release -Xswiftc -static-stdlib -Xswiftc -use-ld=lld \
+  -Xlinker -L$(CURDIR)/$(BUILD)/static -Xlinker -z -Xlinker pack-relative-relocs \
+  -Xlinker --gc-sections -Xlinker --no-export-dynamic -Xswiftc -Xclang-linker -Xswiftc -static-libgcc
+
 all: binary ## Build the release binary, .build/swrun (the default)
 
 binary: deps
-	$(SWIFT) build -c release -Xswiftc -static-stdlib --product swrun
-	strip -o $(BUILD)/swrun $$($(SWIFT) build -c release -Xswiftc -static-stdlib --show-bin-path)/swrun
+	@mkdir -p $(BUILD)/static
+	@ln -sf $$(gcc -print-file-name=libstdc++.a) $(BUILD)/static/
+	$(SWIFT) build $(RELEASE) --product swrun
+	strip -o $(BUILD)/swrun $$($(SWIFT) build $(RELEASE) --show-bin-path)/swrun
 
 install: binary ## Install under PREFIX (/usr/local) below DESTDIR
 	install -D -m 755 $(BUILD)/swrun $(DESTDIR)$(PREFIX)/bin/swrun

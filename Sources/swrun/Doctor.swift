@@ -3,7 +3,7 @@ import Supervisor
 
 struct Doctor: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "doctor",
+    commandName: "doctor", _superCommandName: "swrun",
     abstract: "Look for what keeps instances from their networks.",
     discussion: """
       Looks at the kernel's drivers, swrun's privilege, the parents and who is on them (other tools' \

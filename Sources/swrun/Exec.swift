@@ -3,6 +3,7 @@ import Supervisor
 
 struct Exec: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "exec", _superCommandName: "swrun",
     abstract: "Run a further command in a running instance.",
     usage: "swrun exec [options] INSTANCE COMMAND [ARG...]",
     discussion: """

@@ -3,7 +3,7 @@ import Supervisor
 
 struct Gc: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "gc",
+    commandName: "gc", _superCommandName: "swrun",
     abstract: "Remove what instances have left that are no more.",
     discussion: """
       Records and processes of instances whose monitor was killed, logs, names, leases, and what was \

@@ -4,6 +4,7 @@ import Supervisor
 
 struct Inspect: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "inspect", _superCommandName: "swrun",
     abstract: "Print all that is known of instances, as JSON.",
     discussion: "\"config\" is the OCI runtime spec that the instance was launched from.")
 

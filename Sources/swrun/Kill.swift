@@ -3,6 +3,7 @@ import Supervisor
 
 struct Kill: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "kill", _superCommandName: "swrun",
     abstract: "Send a signal to instances.",
     discussion: "It goes to PID 1, which hands it on to the command.")
 

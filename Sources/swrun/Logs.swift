@@ -6,6 +6,7 @@ import SystemPackage
 
 struct Logs: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "logs", _superCommandName: "swrun",
     abstract: "Print what a detached instance has written.",
     discussion: "What it wrote to its standard error goes to the standard error.")
 

@@ -8,6 +8,11 @@ import Supervisor
 struct Swrun: ParsableCommand {
   static let version = "0.1.0"
 
+  private static let verbs: [any ParsableCommand.Type] = [
+    Run.self, Ps.self, Exec.self, Logs.self, Stop.self, Kill.self, Rm.self, Inspect.self,
+    Wait.self, Port.self, NetworkCommand.self, Netns.self, Doctor.self, Gc.self,
+  ]
+
   static let configuration = CommandConfiguration(
     commandName: "swrun",
     abstract: "Give a process its own address on the network.",
@@ -27,10 +32,7 @@ struct Swrun: ParsableCommand {
         swrun stop NAME
       """,
     version: version,
-    subcommands: [
-      Run.self, Ps.self, Exec.self, Logs.self, Stop.self, Kill.self, Rm.self, Inspect.self,
-      Wait.self, Port.self, NetworkCommand.self, Netns.self, Doctor.self, Gc.self,
-    ],
+    subcommands: verbs,
     defaultSubcommand: Run.self)
 
   static func main() {
@@ -39,8 +41,9 @@ struct Swrun: ParsableCommand {
     Executable.protect()
     do {
       // Before anything is parsed: what is done now is done again by the executable that follows.
-      if launches(CommandLine.arguments.dropFirst().first) { try Executable.seal() }
-      var command = try parseAsRoot()
+      let (verb, arguments) = asked(CommandLine.arguments.dropFirst())
+      if verb == Run.self || verb == Exec.self { try Executable.seal() }
+      var command = try verb.parseAsRoot(arguments)
       try command.run()
     } catch let code as ExitCode {
       Glibc.exit(code.rawValue)
@@ -53,16 +56,18 @@ struct Swrun: ParsableCommand {
     }
   }
 
-  /// Whether this may start a process inside: `exec`, and `run` with its name or without.
-  private static func launches(_ first: String?) -> Bool {
-    guard let first else { return false }
-    let others = [
-      "ps", "logs", "stop", "kill", "rm", "inspect", "wait", "port", "network", "netns", "doctor",
-      "gc", "help", "-h", "--help",
-      "--version",
-      "--generate-completion-script",
-    ]
-    return !others.contains(first)
+  /// The verb that is asked for and what follows it. Only that verb is then parsed: to put all of
+  /// them together costs more than the rest of a start. The whole has what concerns all: its help,
+  /// the version, completions.
+  private static func asked(
+    _ arguments: ArraySlice<String>
+  ) -> (verb: any ParsableCommand.Type, arguments: [String]) {
+    let whole = ["help", "-h", "--help", "--version", "--generate-completion-script"]
+    guard let first = arguments.first, !whole.contains(first) else {
+      return (Swrun.self, Array(arguments))
+    }
+    let verb = verbs.first { $0.configuration.commandName == first }
+    return verb.map { ($0, Array(arguments.dropFirst())) } ?? (Run.self, Array(arguments))
   }
 
   /// `--help` and `--version` are no failures; a wrong option is one of swrun's own, 125 as with

@@ -3,7 +3,7 @@ import Supervisor
 
 struct Netns: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "netns",
+    commandName: "netns", _superCommandName: "swrun",
     abstract: "See instances' network namespaces as ip netns does.",
     subcommands: [NetnsLs.self, NetnsExec.self, NetnsAttach.self, NetnsDetach.self])
 }

@@ -4,6 +4,7 @@ import Supervisor
 
 struct Port: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "port", _superCommandName: "swrun",
     abstract: "List the ports of the host that lead to an instance.",
     discussion: """
       Without a port all are listed, as PORT/PROTOCOL -> ADDRESS:PORT; with one, only where it is \

@@ -4,7 +4,7 @@ import Supervisor
 
 struct Ps: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "ps",
+    commandName: "ps", _superCommandName: "swrun",
     abstract: "List instances.",
     discussion: """
       Filters: name=TEXT, id=PREFIX, status=creating|running|exited, network=TEXT. Several of one \

@@ -3,6 +3,7 @@ import Supervisor
 
 struct Rm: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "rm", _superCommandName: "swrun",
     abstract: "Remove the records and logs of instances that have ended.")
 
   @Flag(name: [.customShort("f"), .customLong("force")], help: "Kill those that run first.")

@@ -9,6 +9,7 @@ func didYouMean(_ word: String, _ words: [String]) -> String { suggestion(for: w
 
 struct Run: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "run", _superCommandName: "swrun",
     abstract: "Run a command in an instance with its own address (the default verb).",
     usage: "swrun [run] [options] [--] COMMAND [ARG...]",
     discussion: """

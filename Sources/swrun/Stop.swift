@@ -34,6 +34,7 @@ func forEach(
 
 struct Stop: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "stop", _superCommandName: "swrun",
     abstract: "End instances: a signal, some time, then SIGKILL.",
     discussion: "When it returns, the instance's interface, processes and mounts are gone.")
 

@@ -3,6 +3,7 @@ import Supervisor
 
 struct Wait: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "wait", _superCommandName: "swrun",
     abstract: "Wait until instances have ended, and print their exit codes.")
 
   @OptionGroup var state: StateOptions

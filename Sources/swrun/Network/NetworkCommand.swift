@@ -2,7 +2,7 @@ import ArgumentParser
 
 struct NetworkCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "network",
+    commandName: "network", _superCommandName: "swrun",
     abstract: "Define networks: a kind of slave, a parent and the addresses of its instances.",
     discussion: """
       An instance on a network gets the lowest free address of each of its subnets' families, or the \
