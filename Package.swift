@@ -28,7 +28,7 @@ let package = Package(
       name: "Linux", dependencies: ["CLinux", "CSeccomp", "CCap", system], swiftSettings: strict),
     .target(
       name: "Netlink", dependencies: ["CMnl", "CLinux", "Linux", system], swiftSettings: strict),
-    .target(name: "OCI", dependencies: ["Linux"], swiftSettings: strict),
+    .target(name: "OCI", dependencies: ["Linux", "CLinux"], swiftSettings: strict),
     .target(
       name: "Network", dependencies: ["Netlink", "Linux", "CLinux", "CMnl", system],
       swiftSettings: strict),

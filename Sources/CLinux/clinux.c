@@ -81,6 +81,33 @@ long swrun_seccomp(unsigned op, unsigned flags, const void *args) {
   return syscall(SYS_seccomp, op, flags, args);
 }
 
+// The headers of the build may be older than the kernel: the structures are of its ABI 6, and it takes
+// longer ones whose rest is zero.
+int swrun_landlock_create(uint64_t handled_fs, uint64_t scoped) {
+  struct {
+    uint64_t handled_access_fs, handled_access_net, scoped;
+  } attr = {.handled_access_fs = handled_fs, .scoped = scoped};
+  return (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof attr, 0);
+}
+
+int swrun_landlock_abi(void) {
+  return (int)syscall(SYS_landlock_create_ruleset, NULL, 0, 1 /* LANDLOCK_CREATE_RULESET_VERSION */);
+}
+
+int swrun_landlock_add_path(int ruleset, int parent, uint64_t allowed) {
+  struct {
+    uint64_t allowed_access;
+    int32_t parent_fd;
+  } __attribute__((packed)) attr = {.allowed_access = allowed, .parent_fd = parent};
+  return (int)syscall(SYS_landlock_add_rule, ruleset, 1 /* LANDLOCK_RULE_PATH_BENEATH */, &attr, 0);
+}
+
+int swrun_landlock_restrict(int ruleset) {
+  return (int)syscall(SYS_landlock_restrict_self, ruleset, 0);
+}
+
+const char *swrun_errno_name(int number) { return strerrorname_np(number); }
+
 int swrun_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d) {
   return prctl(option, a, b, c, d);
 }
@@ -110,6 +137,30 @@ int swrun_wait_pidfd(int pidfd, int *status, int no_hang) {
   return 0;
 }
 
+int swrun_send_with_fd(int socket, const void *bytes, size_t size, int fd) {
+  struct iovec vector = {.iov_base = (void *)bytes, .iov_len = size};
+  union {
+    struct cmsghdr header;
+    char space[CMSG_SPACE(sizeof(int))];
+  } control = {0};
+  struct msghdr message = {
+      .msg_iov = &vector,
+      .msg_iovlen = 1,
+      .msg_control = control.space,
+      .msg_controllen = sizeof control.space,
+  };
+  struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof(int));
+  memcpy(CMSG_DATA(header), &fd, sizeof fd);
+  ssize_t sent;
+  do {
+    sent = sendmsg(socket, &message, MSG_NOSIGNAL);
+  } while (sent < 0 && errno == EINTR);
+  return sent == (ssize_t)size ? 0 : -1;
+}
+
 int swrun_send_fd(int socket, uint8_t byte, int fd) {
   struct iovec vector = {.iov_base = &byte, .iov_len = 1};
   union {
@@ -133,11 +184,11 @@ int swrun_send_fd(int socket, uint8_t byte, int fd) {
   return sent < 0 ? -1 : 0;
 }
 
-ssize_t swrun_receive_fd(int socket, uint8_t *byte, int *fd) {
+ssize_t swrun_receive_fd(int socket, uint8_t *byte, int *fd, pid_t *sender) {
   struct iovec vector = {.iov_base = byte, .iov_len = 1};
   union {
     struct cmsghdr header;
-    char space[CMSG_SPACE(sizeof(int))];
+    char space[CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(struct ucred))];
   } control = {0};
   struct msghdr message = {
       .msg_iov = &vector,
@@ -146,6 +197,7 @@ ssize_t swrun_receive_fd(int socket, uint8_t *byte, int *fd) {
       .msg_controllen = sizeof control.space,
   };
   *fd = -1;
+  *sender = 0;
   ssize_t received;
   do {
     received = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
@@ -153,8 +205,13 @@ ssize_t swrun_receive_fd(int socket, uint8_t *byte, int *fd) {
   if (received <= 0) return received;
   for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header;
        header = CMSG_NXTHDR(&message, header))
-    if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
+    if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
       memcpy(fd, CMSG_DATA(header), sizeof *fd);
+    } else if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_CREDENTIALS) {
+      struct ucred credentials;
+      memcpy(&credentials, CMSG_DATA(header), sizeof credentials);
+      *sender = credentials.pid;
+    }
   return received;
 }
 

@@ -53,6 +53,34 @@ public struct CapabilitySet: Hashable, Sendable {
     return set
   }
 
+  /// All that this kernel knows.
+  public static func ofKernel() -> CapabilitySet {
+    var set = CapabilitySet()
+    for bit in 0..<64 where cap_get_bound(cap_value_t(bit)) >= 0 { set.bits |= 1 << UInt64(bit) }
+    return set
+  }
+
+  /// The bounding set of this process.
+  public static func bounding() -> CapabilitySet {
+    var set = CapabilitySet()
+    for bit in 0..<64 where cap_get_bound(cap_value_t(bit)) > 0 { set.bits |= 1 << UInt64(bit) }
+    return set
+  }
+
+  public func isSubset(of other: CapabilitySet) -> Bool { bits & ~other.bits == 0 }
+
+  public func union(_ other: CapabilitySet) -> CapabilitySet {
+    CapabilitySet(bits: bits | other.bits)
+  }
+
+  public func intersection(_ other: CapabilitySet) -> CapabilitySet {
+    CapabilitySet(bits: bits & other.bits)
+  }
+
+  public func subtracting(_ other: CapabilitySet) -> CapabilitySet {
+    CapabilitySet(bits: bits & ~other.bits)
+  }
+
   /// Takes every capability that is not in this set out of the bounding set and empties the ambient
   /// set: no later execve(2) can give them back. Needs `CAP_SETPCAP`.
   public func limitBounding() throws(SystemError) {
@@ -64,13 +92,44 @@ public struct CapabilitySet: Hashable, Sendable {
 
   /// Makes this the effective and permitted set and empties the inheritable one.
   public func apply() throws(SystemError) {
+    try ProcessCapabilities(effective: self, permitted: self).apply()
+  }
+}
+
+/// The four sets of a thread that can be set besides the bounding set, capabilities(7).
+public struct ProcessCapabilities: Hashable, Sendable {
+  public var effective: CapabilitySet
+  public var permitted: CapabilitySet
+  public var inheritable: CapabilitySet
+  public var ambient: CapabilitySet
+
+  public init(
+    effective: CapabilitySet = CapabilitySet(), permitted: CapabilitySet = CapabilitySet(),
+    inheritable: CapabilitySet = CapabilitySet(), ambient: CapabilitySet = CapabilitySet()
+  ) {
+    self.effective = effective
+    self.permitted = permitted
+    self.inheritable = inheritable
+    self.ambient = ambient
+  }
+
+  /// Sets the first three in one call, and then raises the ambient ones, which have to be permitted and
+  /// inheritable by then.
+  public func apply() throws(SystemError) {
     guard let state = cap_init() else { throw SystemError("cap_init") }
     defer { cap_free(UnsafeMutableRawPointer(state)) }
-    for bit in 0..<cap_value_t(cap_max_bits()) where bits & (1 << UInt64(bit)) != 0 {
+    let parts = [
+      (CAP_EFFECTIVE, effective), (CAP_PERMITTED, permitted), (CAP_INHERITABLE, inheritable),
+    ]
+    for bit in 0..<cap_value_t(cap_max_bits()) {
       var value = bit
-      cap_set_flag(state, CAP_EFFECTIVE, 1, &value, CAP_SET)
-      cap_set_flag(state, CAP_PERMITTED, 1, &value, CAP_SET)
+      for (flag, set) in parts where set.bits & (1 << UInt64(bit)) != 0 {
+        cap_set_flag(state, flag, 1, &value, CAP_SET)
+      }
     }
     try check("capset", "", cap_set_proc(state))
+    for bit in 0..<cap_value_t(cap_max_bits()) where ambient.bits & (1 << UInt64(bit)) != 0 {
+      try check("prctl", "PR_CAP_AMBIENT_RAISE", cap_set_ambient(bit, CAP_SET))
+    }
   }
 }

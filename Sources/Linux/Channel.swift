@@ -28,11 +28,21 @@ public struct Channel: ~Copyable, Sendable {
     _ = Glibc.send(fd.rawValue, bytes, bytes.count, CInt(MSG_NOSIGNAL))
   }
 
+  /// Has the sender's pid come with each descriptor, unix(7): `SO_PASSCRED`.
+  public borrowing func askForSenders() throws(SystemError) {
+    var on: CInt = 1
+    try check(
+      "setsockopt", "SO_PASSCRED",
+      setsockopt(
+        fd.rawValue, SOL_SOCKET, SO_PASSCRED, &on, socklen_t(MemoryLayout.size(ofValue: on))))
+  }
+
   /// Waits for the one byte that the other side sends; `nil` when it has closed its end.
   public borrowing func receive() throws(SystemError) -> UInt8? {
     var byte: UInt8 = 0
     var raw: CInt = -1
-    let count = try check("recvmsg", "", swrun_receive_fd(fd.rawValue, &byte, &raw))
+    var sender: pid_t = 0
+    let count = try check("recvmsg", "", swrun_receive_fd(fd.rawValue, &byte, &raw, &sender))
     if raw >= 0 { close(raw) }
     return count == 0 ? nil : byte
   }
@@ -40,7 +50,10 @@ public struct Channel: ~Copyable, Sendable {
   /// What ``receiveAny()`` got.
   public enum Message: ~Copyable {
     case bytes([UInt8])
-    case descriptor(Descriptor)
+    /// - Parameters:
+    ///   - kind: the byte that it was sent with.
+    ///   - sender: the sender's pid here, after ``Channel/askForSenders()``; else 0.
+    case descriptor(Descriptor, kind: UInt8, sender: pid_t)
     case end
   }
 
@@ -56,8 +69,10 @@ public struct Channel: ~Copyable, Sendable {
     try check("recv", "", size)
     if size == 1 {
       var raw: CInt = -1
-      try check("recvmsg", "", swrun_receive_fd(fd.rawValue, &probe, &raw))
-      return raw >= 0 ? .descriptor(Descriptor(owning: raw)) : .bytes([probe[0]])
+      var sender: pid_t = 0
+      try check("recvmsg", "", swrun_receive_fd(fd.rawValue, &probe, &raw, &sender))
+      return raw >= 0
+        ? .descriptor(Descriptor(owning: raw), kind: probe[0], sender: sender) : .bytes([probe[0]])
     }
     if size == 0 { return .end }
     size = try check("recv", "", recv(fd.rawValue, &probe, probe.count, 0))

@@ -33,6 +33,9 @@ public struct SeccompProfile: Hashable, Sendable, Codable {
     self.syscalls = syscalls
   }
 
+  /// No filter at all: not even calls of another architecture are refused.
+  public static let unconfined = SeccompProfile(defaultAction: .allow)
+
   /// The lists may be absent, as in the specification; they are empty then.
   public init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: CodingKeys.self)
@@ -165,5 +168,28 @@ public struct SeccompProfile: Hashable, Sendable, Codable {
     case parisc = "SCMP_ARCH_PARISC"
     case parisc64 = "SCMP_ARCH_PARISC64"
     case riscv64 = "SCMP_ARCH_RISCV64"
+    case loongarch64 = "SCMP_ARCH_LOONGARCH64"
+    case m68k = "SCMP_ARCH_M68K"
+    case sh = "SCMP_ARCH_SH"
+    case sheb = "SCMP_ARCH_SHEB"
+
+    /// That of this machine.
+    public static var native: Architecture {
+      #if arch(x86_64)
+        .amd64
+      #elseif arch(arm64)
+        .aarch64
+      #elseif arch(riscv64)
+        .riscv64
+      #elseif arch(s390x)
+        .s390x
+      #elseif arch(powerpc64le)
+        .ppc64le
+      #elseif arch(i386)
+        .x86
+      #else
+        .arm
+      #endif
+    }
   }
 }

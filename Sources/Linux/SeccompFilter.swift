@@ -45,6 +45,12 @@ extension SeccompProfile {
     return program
   }
 
+  /// That of the installed libseccomp, as in `2.5.4`.
+  public static var libraryVersion: String {
+    guard let version = seccomp_version()?.pointee else { return "" }
+    return "\(version.major).\(version.minor).\(version.micro)"
+  }
+
   /// What is to be compiled for one value of `seccomp_data.arch`.
   private struct Machine {
     /// `AUDIT_ARCH_*` of linux/audit.h.

@@ -23,6 +23,23 @@ public enum UnixSocket {
     return socket
   }
 
+  /// Connects to who listens at a path, as a stream of bytes.
+  public static func connectStream(_ path: String) throws(SystemError) -> Descriptor {
+    let end = path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex
+    let parent = end == path.startIndex ? "." : String(path[..<end])
+    let directory = try Descriptor.open(parent, pathOnly | O_DIRECTORY)
+    let type = CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue)
+    let socket = Descriptor(
+      owning: try check("socket", "AF_UNIX", Glibc.socket(AF_UNIX, type, 0)))
+    guard path[end...].utf8.count < 64 else {
+      throw SystemError("connect", path, errno: .fileNameTooLong)
+    }
+    try call("connect", String(path[end...]), directory.fd) {
+      Glibc.connect(socket.fd.rawValue, $0, $1)
+    }
+    return socket
+  }
+
   /// A connection that waits to be taken; `nil` where there is none. Reading from it never blocks.
   public static func accept(_ listener: FileDescriptor) -> Descriptor? {
     let raw = accept4(

@@ -49,17 +49,8 @@ extension Spec {
       found.add("process.cwd", "\(process.cwd.debugDescription) is not absolute")
     }
     if process.terminal { found.add("process.terminal", "has to be false") }
-    if !process.noNewPrivileges { found.add("process.noNewPrivileges", "has to be true") }
-    let capabilities = process.capabilities
-    if !capabilities.ambient.isEmpty {
-      found.add("process.capabilities.ambient", "has to be empty")
-    }
-    if !capabilities.inheritable.isEmpty {
-      found.add("process.capabilities.inheritable", "has to be empty")
-    }
-    if Set(capabilities.permitted) != Set(capabilities.effective) {
-      found.add("process.capabilities.permitted", "has to be as effective")
-    }
+    checkCapabilities(&found)
+    checkSeccomp(&found)
   }
 
   private func checkUnsupported(_ found: inout Faults) {
@@ -75,8 +66,6 @@ extension Spec {
     found.unsupported("process.scheduler", process.scheduler != nil)
     found.unsupported("process.ioPriority", process.ioPriority != nil)
     found.unsupported("process.execCPUAffinity", process.execCPUAffinity != nil)
-    found.unsupported("process.apparmorProfile", process.apparmorProfile != nil)
-    found.unsupported("process.selinuxLabel", process.selinuxLabel != nil)
     found.unsupported("linux.uidMappings", !linux.uidMappings.isEmpty)
     found.unsupported("linux.gidMappings", !linux.gidMappings.isEmpty)
     found.unsupported("linux.timeOffsets", linux.timeOffsets != nil)
@@ -85,7 +74,6 @@ extension Spec {
     found.unsupported("linux.resources", linux.resources != nil)
     found.unsupported("linux.rootfsPropagation", linux.rootfsPropagation != nil)
     found.unsupported("linux.sysctl", !linux.sysctl.isEmpty)
-    found.unsupported("linux.mountLabel", linux.mountLabel != nil)
     found.unsupported("linux.personality", linux.personality != nil)
     found.unsupported("linux.intelRdt", linux.intelRdt != nil)
     found.unsupported("linux.memoryPolicy", linux.memoryPolicy != nil)

@@ -20,6 +20,17 @@ public struct Accounts {
       .filter { $0.count >= fields }
   }
 
+  /// The number of a group, by its name or number.
+  public func group(_ text: some StringProtocol) throws(SandboxError) -> UInt32 {
+    let found = groups.first { $0[0] == text }.flatMap { UInt32($0[2]) } ?? UInt32(text)
+    guard let found, found != .max else {
+      throw SandboxError(
+        "no group is called \(String(text).debugDescription) in /etc/group; give a name there, or a number"
+      )
+    }
+    return found
+  }
+
   /// Who runs, with what groups, and the home directory.
   ///
   /// - Parameter text: `name`, `uid`, `name:group`, `uid:gid`; `nil` for root.
@@ -40,13 +51,7 @@ public struct Accounts {
     var additional: [UInt32] = []
     if parts.count > 1 {
       let group = parts[1]
-      let found = groups.first { $0[0] == group }.flatMap { UInt32($0[2]) } ?? UInt32(group)
-      guard let found, found != .max else {
-        throw SandboxError(
-          "no group is called \(String(group).debugDescription) in /etc/group; give a name there, or a number"
-        )
-      }
-      gid = found
+      gid = try self.group(group)
     } else if let user = entry?[0] {
       additional = groups.filter { $0[3].split(separator: ",").contains(user) }
         .compactMap { UInt32($0[2]) }

@@ -8,14 +8,18 @@ public enum Entry {
   /// Goes into all namespaces of an instance and starts a process there. This process stays inside
   /// with all but its PID: it has to have opened before what it needs of the host.
   ///
-  /// - Parameter instance: PID 1 of the instance.
+  /// - Parameters:
+  ///   - instance: PID 1 of the instance.
+  ///   - agent: gets the listener of the filter, where it has one, and the process's pid.
   /// - Throws: `SandboxError` with the child's own line and exit code.
   public static func start(
-    _ workload: LaunchPlan.Workload, in instance: borrowing Pidfd, standard: StandardStreams
+    _ workload: LaunchPlan.Workload, in instance: borrowing Pidfd, standard: StandardStreams,
+    agent: SeccompAgentHandler
   ) throws -> Running {
     try instance.enterNamespaces([.network, .mount, .pid, .ipc, .uts, .cgroup])
     let ends = try DescriptorPair.sockets()
     let near = Channel(ends.first)
+    try near.askForSenders()
     let far = Channel(ends.second)
     let pid = swrun_fork()
     if pid == 0 {
@@ -28,7 +32,12 @@ public enum Entry {
     var terminal: Descriptor?
     while true {
       switch try near.receiveAny() {
-      case .descriptor(let master): terminal = consume master
+      case .descriptor(let descriptor, let kind, let sender):
+        if kind == listenerKind {
+          try agent(descriptor, sender)
+        } else {
+          terminal = consume descriptor
+        }
       case .end: return Running(pidfd: pidfd, terminal: terminal)
       case .bytes(let report):
         guard let failure = ChildFailure(report: report) else { continue }
@@ -40,25 +49,32 @@ public enum Entry {
   private static func run(
     _ workload: LaunchPlan.Workload, standard: StandardStreams, _ channel: consuming Channel
   ) -> Never {
-    do {
-      try step("PR_SET_PDEATHSIG") { () throws(SystemError) in try dieWithParent() }
-      setsid()
-      try step("limiting capabilities") { () throws(SystemError) in
-        try workload.bounding.limitBounding()
-      }
-      var terminal: FileDescriptor?
-      if workload.terminal {
-        let pair = try openInstanceTerminal()
-        try handOut(pair.master.fd, channel)
-        terminal = pair.terminal.release()
-      } else {
-        try arrange(standard)
-      }
-      try ChildWorkload(workload: workload).execute(terminal: terminal)
-    } catch {
+    var code: CInt = 0
+    do { try become(workload, standard: standard, channel) } catch {
       channel.send(error.report)
-      _exit(CInt(error.exitCode))
+      code = CInt(error.exitCode)
     }
+    _exit(code)
+  }
+
+  /// Returns only by a failure.
+  private static func become(
+    _ workload: LaunchPlan.Workload, standard: StandardStreams, _ channel: borrowing Channel
+  ) throws(ChildFailure) {
+    try step("PR_SET_PDEATHSIG") { () throws(SystemError) in try dieWithParent() }
+    setsid()
+    try step("limiting capabilities") { () throws(SystemError) in
+      try workload.bounding.limitBounding()
+    }
+    var terminal: FileDescriptor?
+    if workload.terminal {
+      let pair = try openInstanceTerminal()
+      try handOut(pair.master.fd, channel)
+      terminal = pair.terminal.release()
+    } else {
+      try arrange(standard)
+    }
+    try ChildWorkload(workload: workload).execute(terminal: terminal, channel)
   }
 
   private static func handOut(

@@ -18,7 +18,10 @@ extension Spec.Process {
     if let user {
       let account = try Accounts(root: root).resolve(user)
       process.user = account.ids
-      if account.ids.uid != 0 { process.capabilities.effective = [] }
+      if account.ids.uid != 0 {
+        process.capabilities = Spec.Capabilities(
+          bounding: process.capabilities.bounding, effective: [])
+      }
       values.removeAll { $0.key == "HOME" }
       values.append(("HOME", account.home))
     }

@@ -30,7 +30,11 @@ extension Spec {
       throw SandboxError("no command is given")
     }
     let accounts = Accounts(root: "/")
-    let user = try accounts.resolve(request.user)
+    var user = try accounts.resolve(request.user)
+    for name in request.security.groups {
+      let group = try accounts.group(name)
+      if !user.ids.additionalGids.contains(group) { user.ids.additionalGids.append(group) }
+    }
     let environment = try Self.environment(request, home: user.home)
     let workingDirectory = request.workingDirectory ?? "/"
     guard workingDirectory.hasPrefix("/") else {
@@ -41,7 +45,10 @@ extension Spec {
         throw SandboxError("-v: \(volume.source) does not exist on the host; make it first")
       }
     }
-    let capabilities = user.ids.uid == 0 ? Self.standardCapabilities : []
+    // As with Docker, another user than root has none to use, also where some were added: those are the
+    // most that a program could get.
+    let bounding = try Self.capabilities(request.security)
+    let capabilities = user.ids.uid == 0 ? bounding : []
     self.init(
       hostname: request.hostname ?? String(request.id.prefix(12)),
       root: Root(path: "/", readonly: true),
@@ -49,9 +56,9 @@ extension Spec {
         terminal: request.terminal, user: user.ids, args: request.command, env: environment,
         cwd: workingDirectory,
         capabilities: Capabilities(
-          bounding: Self.standardCapabilities, effective: capabilities),
-        noNewPrivileges: true),
-      mounts: Self.standardMounts
+          bounding: bounding, effective: capabilities),
+        noNewPrivileges: request.security.noNewPrivileges),
+      mounts: Self.mounts(privileged: request.security.privileged)
         + request.volumes.map {
           Mount(
             destination: $0.destination, type: "bind", source: $0.source,
@@ -59,11 +66,27 @@ extension Spec {
         },
       linux: LinuxPart(
         namespaces: ["mount", "pid", "ipc", "uts", "cgroup"].map { Namespace(type: $0) },
-        maskedPaths: Self.standardMaskedPaths + request.hiddenPaths,
-        readonlyPaths: Self.standardReadonlyPaths,
-        seccomp: .standard(capabilities: Set(Self.standardCapabilities))))
+        maskedPaths: Self.standardMaskedPaths, readonlyPaths: Self.standardReadonlyPaths,
+        seccomp: try Self.seccomp(request.security, capabilities: bounding)))
+    try apply(request.security)
+    linux.maskedPaths += request.hiddenPaths
     domainname = request.domainname
     networkNamespace = request.network
+  }
+
+  /// With `privileged` `/sys` can be written, and `/dev` is the host's but for its terminals, shared
+  /// memory and message queues; nothing is made in the host's `/dev` for what it does not have.
+  private static func mounts(privileged: Bool) -> [Mount] {
+    guard privileged else { return standardMounts }
+    return standardMounts.compactMap { mount in
+      var mount = mount
+      if mount.destination == "/dev" { return hostDevices }
+      if mount.destination.hasPrefix("/dev/"), FileIdentity(path: mount.destination) == nil {
+        return nil
+      }
+      if mount.destination.hasPrefix("/sys") { mount.options.removeAll { $0 == "ro" } }
+      return mount
+    }
   }
 
   private static var standardMounts: [Mount] {

@@ -14,6 +14,8 @@ public struct LaunchPlan: Hashable, Sendable {
   public let maskedPaths: [String]
   public let readOnlyPaths: [String]
   public let workload: Workload
+  /// The compiled filter of swrun's init, which has to work under any of the workload's.
+  public let initFilter: [UInt8]
   /// Whether PID 1 is swrun's init.
   public let usesInit: Bool
 
@@ -42,14 +44,28 @@ public struct LaunchPlan: Hashable, Sendable {
     public let workingDirectory: String
     public let user: Spec.User
     public let bounding: CapabilitySet
-    public let effective: CapabilitySet
+    public let capabilities: ProcessCapabilities
+    public let noNewPrivileges: Bool
     public let terminal: Bool
-    /// The compiled filter, ``SeccompProfile/compile()``.
+    /// The compiled filter, ``SeccompProfile/compile()``; empty: none.
     public let seccomp: [UInt8]
+    /// ``SeccompProfile/flagBits``
+    public let seccompFlags: UInt32
+    /// Whether the filter has a listener, which goes to the monitor.
+    public let hasListener: Bool
+    public let landlock: LandlockPlan?
+    public let apparmorProfile: String?
+    public let selinuxLabel: String?
     /// The directories in which a command without `/` is looked for.
     public let searchPath: [String]
 
-    public init(_ process: Spec.Process, seccomp: [UInt8]) throws(SandboxError) {
+    /// - Parameters:
+    ///   - seccomp: `profile`, compiled; empty: none.
+    ///   - profile: for its flags.
+    public init(
+      _ process: Spec.Process, seccomp: [UInt8], profile: SeccompProfile? = nil,
+      landlock: LandlockPlan? = nil
+    ) throws(SandboxError) {
       for text in process.args + process.env + [process.cwd] where text.utf8.contains(0) {
         throw SandboxError("\(text.debugDescription) holds a NUL byte")
       }
@@ -58,41 +74,58 @@ public struct LaunchPlan: Hashable, Sendable {
         throw SandboxError(
           "the working directory \(process.cwd.debugDescription) is not an absolute path")
       }
-      guard let bounding = CapabilitySet(names: process.capabilities.bounding),
-        let effective = CapabilitySet(names: process.capabilities.effective)
-      else {
-        let unknown = (process.capabilities.bounding + process.capabilities.effective)
-          .first { CapabilitySet.bit(of: $0) == nil }
-        throw SandboxError("unknown capability \((unknown ?? "").debugDescription)")
-      }
+      let sets = process.capabilities
+      bounding = try Self.set(sets.bounding)
+      capabilities = ProcessCapabilities(
+        effective: try Self.set(sets.effective), permitted: try Self.set(sets.permitted),
+        inheritable: try Self.set(sets.inheritable), ambient: try Self.set(sets.ambient))
       arguments = process.args
       environment = process.env
       workingDirectory = process.cwd
       user = process.user
-      self.bounding = bounding
-      self.effective = effective
+      noNewPrivileges = process.noNewPrivileges
       terminal = process.terminal
       self.seccomp = seccomp
+      seccompFlags = seccomp.isEmpty ? 0 : profile?.flagBits ?? 0
+      hasListener = !seccomp.isEmpty && profile?.needsListener == true
+      self.landlock = landlock
+      apparmorProfile = process.apparmorProfile.flatMap { $0.isEmpty ? nil : $0 }
+      selinuxLabel = process.selinuxLabel.flatMap { $0.isEmpty ? nil : $0 }
       let path = process.env.last { $0.hasPrefix("PATH=") }?.dropFirst(5) ?? "/usr/bin:/bin"
       // As POSIX has it, an empty entry is the working directory.
       searchPath = path.split(separator: ":", omittingEmptySubsequences: false)
         .map { $0.isEmpty ? "." : String($0) }
     }
+
+    private static func set(_ names: [String]) throws(SandboxError) -> CapabilitySet {
+      if let set = CapabilitySet(names: names) { return set }
+      let unknown = names.first { CapabilitySet.bit(of: $0) == nil } ?? ""
+      throw SandboxError("unknown capability \(unknown.debugDescription)")
+    }
   }
 
   /// Decides all that a spec leaves open.
   ///
-  /// - Parameter seccomp: the spec's filter, compiled.
-  public init(_ spec: Spec, usesInit: Bool, seccomp: [UInt8]) throws(SandboxError) {
+  /// - Parameters:
+  ///   - seccomp: the spec's filter, compiled; empty: none.
+  ///   - initFilter: that of swrun's init; `nil`: the same.
+  public init(
+    _ spec: Spec, usesInit: Bool, seccomp: [UInt8], initFilter: [UInt8]? = nil,
+    landlock: LandlockPlan? = nil
+  ) throws(SandboxError) {
     hostname = spec.hostname
     domainname = spec.domainname
     network = spec.networkNamespace
     root = spec.root.path
     readOnlyRoot = spec.root.readonly
     self.usesInit = usesInit
-    workload = try Workload(spec.process, seccomp: seccomp)
+    workload = try Workload(
+      spec.process, seccomp: seccomp, profile: spec.linux.seccomp, landlock: landlock)
+    self.initFilter = initFilter ?? seccomp
     var steps: [MountStep] = []
-    for mount in spec.mounts { steps.append(try MountStep(mount)) }
+    for mount in spec.mounts {
+      steps.append(try MountStep(mount).labelled(spec.linux.mountLabel))
+    }
     mounts = steps
     maskedPaths = spec.linux.maskedPaths
     readOnlyPaths = spec.linux.readonlyPaths

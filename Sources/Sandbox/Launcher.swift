@@ -20,6 +20,9 @@ public struct StandardStreams: Sendable {
     input: .standardInput, output: .standardOutput, error: .standardError)
 }
 
+/// Who is given a seccomp listener, with the pid of the process whose filter it is of.
+public typealias SeccompAgentHandler = (borrowing Descriptor, pid_t) throws -> Void
+
 /// The monitor's side of a process that has been started and is not yet the workload.
 public struct Launch: ~Copyable {
   /// PID 1 of the instance, in the monitor's PID namespace.
@@ -53,6 +56,7 @@ public struct Launch: ~Copyable {
     }
     let ends = try DescriptorPair.sockets()
     let near = Channel(ends.first)
+    try near.askForSenders()
     let far = Channel(ends.second)
     var raw: CInt = -1
     let pid = swrun_clone3(kinds.rawValue, &raw)
@@ -76,14 +80,21 @@ public struct Launch: ~Copyable {
 
   /// Lets the process become the workload, and waits until it has.
   ///
+  /// - Parameter agent: gets the listener of the workload's seccomp filter, where it has one, and the
+  ///   workload's pid.
   /// - Throws: `SandboxError` with the child's own line and exit code.
-  public mutating func start() throws {
+  public mutating func start(agent: SeccompAgentHandler) throws {
     do { try channel.send(1) } catch {
       // It has ended already; what it has said is still there to be read.
     }
     while true {
       switch try channel.receiveAny() {
-      case .descriptor(let master): terminal = consume master
+      case .descriptor(let descriptor, let kind, let sender):
+        if kind == listenerKind {
+          try agent(descriptor, sender)
+        } else {
+          terminal = consume descriptor
+        }
       case .end: return
       case .bytes(let report):
         guard let failure = ChildFailure(report: report) else { continue }

@@ -21,6 +21,7 @@ public struct RunRequest: Hashable, Sendable {
   public var domainname: String?
   /// The network namespace that it runs in.
   public var network = Spec.NetworkNamespace.new
+  public var security = SecurityRequest()
   /// Directories of swrun's own that the workload must not see.
   public var hiddenPaths: [String] = []
 

@@ -18,6 +18,8 @@ public struct Executor {
   public var interactive = false
   /// `-t`
   public var terminal = false
+  /// Not `--security-opt landlock=off`
+  public var landlock = true
 
   public init(_ store: InstanceStore) { self.store = store }
 
@@ -36,15 +38,24 @@ public struct Executor {
     let adapted = try spec.process.adapted(
       command: command, environment: environment, workingDirectory: workingDirectory, user: user,
       terminal: terminal, root: spec.root.path)
-    let program = try SeccompCache(directory: store.seccompDirectory).program(spec)
-    let workload = try LaunchPlan.Workload(adapted, seccomp: program)
+    let program = try SeccompCache(directory: store.seccompDirectory).workloadProgram(spec)
+    let isLandlocked = landlock && state.landlock?.inForce == true
+    let workload = try LaunchPlan.Workload(
+      adapted, seccomp: program, profile: spec.linux.seccomp,
+      landlock: isLandlocked ? LandlockPlan(spec) : nil)
+    let agent = try SeccompAgent(spec.linux.seccomp)
     let signals = try Session.signalDescriptor()
     let null = try Descriptor.null()
     let running = try Entry.start(
       workload, in: process,
       standard: StandardStreams(
         input: interactive ? .standardInput : null.fd, output: .standardOutput,
-        error: .standardError))
+        error: .standardError)
+    ) { listener, process in
+      try agent.give(
+        listener, pid: process, spec, id: state.id, instance: state.process?.pid ?? 0,
+        status: "running", bundle: store.directory(state.id))
+    }
     var session = try Session(
       running, signals: signals, output: nil, errors: nil, log: nil,
       relaysInput: interactive && terminal)

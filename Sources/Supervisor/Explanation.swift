@@ -1,3 +1,4 @@
+import Linux
 public import Network
 public import OCI
 
@@ -50,17 +51,41 @@ public enum Explanation {
     let process = spec.process
     let bounding = process.capabilities.bounding.map { $0.lowercased() }.joined(separator: ",")
     let groups = process.user.additionalGids.map(String.init).joined(separator: ",")
-    lines.append("# capabilities that stay: \(bounding); seccomp: the default allow-list")
+    lines.append(
+      "# capabilities that stay: \(bounding.isEmpty ? "none" : bounding); seccomp: \(filter(of: spec))"
+    )
+    if let profile = process.apparmorProfile {
+      lines.append("echo exec \(quoted(profile)) > /proc/self/attr/apparmor/exec")
+    }
+    if let label = process.selinuxLabel {
+      lines.append("echo \(quoted(label)) > /proc/self/attr/exec")
+    }
     if usesInit { lines.append("swrun's init as PID 1, and under it:") }
     lines.append(
       "setpriv --reuid \(process.user.uid) --regid \(process.user.gid) "
         + (groups.isEmpty ? "--clear-groups" : "--groups \(groups)")
-        + " --bounding-set \((["-all"] + process.capabilities.bounding.map { "+" + $0.dropFirst(4).lowercased() }).joined(separator: ","))"
-        + " --inh-caps -all --ambient-caps -all --no-new-privs \\")
+        + " --bounding-set \(changes(process.capabilities.bounding))"
+        + " --inh-caps \(changes(process.capabilities.inheritable))"
+        + " --ambient-caps \(changes(process.capabilities.ambient))"
+        + "\(process.noNewPrivileges ? " --no-new-privs" : "") \\")
     lines.append(
       "  env -i -C \(quoted(process.cwd)) "
         + (process.env + process.args).map(quoted).joined(separator: " "))
     return lines
+  }
+
+  /// As setpriv(1) takes a set.
+  private static func changes(_ capabilities: [String]) -> String {
+    (["-all"] + capabilities.map { "+" + $0.dropFirst(4).lowercased() }).joined(separator: ",")
+  }
+
+  private static func filter(of spec: Spec) -> String {
+    let standard = SeccompProfile.standard(capabilities: Set(spec.process.capabilities.bounding))
+    guard let profile = spec.linux.seccomp, profile != standard else {
+      return "the default allow-list"
+    }
+    if profile == .unconfined { return "none" }
+    return "a profile of \(profile.syscalls.count) rules, else \(profile.defaultAction.rawValue)"
   }
 
   /// A word as a shell reads it.

@@ -2,6 +2,7 @@ import FoundationEssentials
 public import Linux
 public import Netlink
 public import Network
+public import Sandbox
 
 /// What is known of an instance: written by its monitor, read by every other command.
 public struct InstanceState: Sendable, Codable {
@@ -40,6 +41,8 @@ public struct InstanceState: Sendable, Codable {
   /// `host`, `container:NAME` or `ns:PATH`, where that namespace is not its own.
   public var shared: String?
   public var names: NameRecord?
+  /// Whether Landlock is in force, and if not, why.
+  public var landlock: LandlockRecord?
 
   public struct NamespaceRecord: Hashable, Sendable, Codable {
     public let device: UInt64

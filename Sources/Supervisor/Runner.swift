@@ -54,6 +54,7 @@ public struct Runner {
     var spec: Spec
     let sharing: NetworkSharing?
     let names: NamePlan
+    let landlock: LandlockRecord
   }
 
   private func draft() throws -> Draft {
@@ -79,7 +80,9 @@ public struct Runner {
     var whole = try spec ?? Spec(hosting: request)
     let names = try NamePlan(options, whole, sharing)
     whole.mounts += names.files.map { $0.mount(from: store.directory(request.id)) }
-    return Draft(spec: whole, sharing: sharing, names: names)
+    let landlock = LandlockRecord(
+      whole, isWanted: options.request.security.landlock, isHosting: options.bundle == nil)
+    return Draft(spec: whole, sharing: sharing, names: names, landlock: landlock)
   }
 
   private var claims: NetworkClaims { NetworkClaims(store: store, id: options.request.id) }
@@ -110,8 +113,13 @@ public struct Runner {
     let id = options.request.id
     let draft = try draft()
     let spec = draft.spec
-    let program = try SeccompCache(directory: store.seccompDirectory).program(spec)
-    let plan = try LaunchPlan(spec, usesInit: options.usesInit, seccomp: program)
+    try spec.checkSecurityModules()
+    let filters = SeccompCache(directory: store.seccompDirectory)
+    let plan = try LaunchPlan(
+      spec, usesInit: options.usesInit, seccomp: try filters.workloadProgram(spec),
+      initFilter: options.usesInit ? try filters.program(.standard(capabilities: [])) : [],
+      landlock: draft.landlock.inForce ? LandlockPlan(spec) : nil)
+    let agent = try SeccompAgent(spec.linux.seccomp)
     let signals = try Session.signalDescriptor()
 
     let joined = try draft.sharing?.open()
@@ -145,7 +153,12 @@ public struct Runner {
       var interfaces = InterfaceLaunch(record, plans, interruption: signals.fd)
       do {
         try interfaces.make(&network, &host)
-        try launch.start()
+        let pid = launch.pid
+        try launch.start { listener, process in
+          try agent.give(
+            listener, pid: process, spec, id: id, instance: pid, status: "creating",
+            bundle: store.directory(id))
+        }
         try FaultPoint.reach("the start of the workload")
       } catch {
         interfaces.abandon()
@@ -209,6 +222,7 @@ public struct Runner {
         terminal: spec.process.terminal, removed: options.removed,
         networks: plans.map(InstanceState.NetworkRecord.init), hostNamespace: .init(hostNamespace))
       state.shared = draft.sharing?.summary
+      state.landlock = draft.landlock
       state.names = draft.names.record(hostGateway: gateway)
       try draft.names.make(state, in: store)
       try store.write(spec, of: id)

@@ -38,6 +38,12 @@ struct Exec: ParsableCommand {
     help: ArgumentHelp("The user, as name or uid, and group.", valueName: "user[:group]"))
   var user: String?
 
+  @Option(
+    name: .customLong("security-opt"),
+    help: ArgumentHelp(
+      "landlock=off, to trace the workload or look into its /proc.", valueName: "key=value"))
+  var securityOptions: [String] = []
+
   @OptionGroup var state: StateOptions
 
   @Argument(
@@ -48,7 +54,8 @@ struct Exec: ParsableCommand {
   var words: [String] = []
 
   private static let optionNames = [
-    "--interactive", "--tty", "--env", "--workdir", "--user", "--root", "--state-dir", "--help",
+    "--interactive", "--tty", "--env", "--workdir", "--user", "--security-opt", "--root",
+    "--state-dir", "--help",
   ]
 
   mutating func run() throws {
@@ -66,6 +73,13 @@ struct Exec: ParsableCommand {
     executor.user = user
     executor.interactive = interactive
     executor.terminal = terminal
+    for option in securityOptions {
+      guard ["landlock=off", "landlock=on"].contains(option) else {
+        throw ValidationError(
+          "--security-opt \(option): all else is the instance's; the option here is landlock=off")
+      }
+      executor.landlock = option == "landlock=on"
+    }
     throw ExitCode(try executor.run(in: instance))
   }
 }

@@ -128,6 +128,8 @@ struct Run: ParsableCommand {
       valueName: "source:destination[:ro]"))
   var volumes: [String] = []
 
+  @OptionGroup var security: SecurityArguments
+
   @Option(
     name: .customLong("bundle"),
     help: ArgumentHelp("Run an OCI bundle in place of a command.", valueName: "dir"))
@@ -156,7 +158,7 @@ struct Run: ParsableCommand {
       "--workdir", "--user", "--volume", "--bundle", "--no-init", "--explain", "--root",
       "--state-dir", "--help",
       "--version",
-    ] + NameArguments.optionNames
+    ] + NameArguments.optionNames + SecurityArguments.optionNames
 
   mutating func run() throws {
     var request = RunRequest(id: InstanceName.randomID(), command: try requestedCommand())
@@ -165,6 +167,7 @@ struct Run: ParsableCommand {
     request.user = user
     request.volumes = try volumes.map { try RunRequest.Volume(parsing: $0) }
     request.terminal = terminal
+    request.security = try security.request()
     try names.apply(to: &request)
     var options = RunOptions(request: request)
     options.networks = try specs()
@@ -192,10 +195,11 @@ struct Run: ParsableCommand {
     }
     let decided =
       !command.isEmpty || terminal || !environment.isEmpty || workingDirectory != nil
-      || user != nil || !volumes.isEmpty
+      || user != nil || !volumes.isEmpty || security.isUsed
     if decided {
       throw ValidationError(
-        "--bundle decides about the command, -t, -e, -w, -u and -v; change its config.json")
+        "--bundle decides about the command, -t, -e, -w, -u, -v and privileges; change its config.json"
+      )
     }
     return []
   }

@@ -113,7 +113,9 @@ struct BundleTests {
   @Test(
     "what would weaken the sandbox is refused",
     arguments: [
-      ("\"noNewPrivileges\": true", "\"noNewPrivileges\": false"),
+      ("\"inheritable\": []", "\"inheritable\": [\"CAP_SYS_ADMIN\"]"),
+      ("\"effective\": [", "\"effective\": [\"CAP_SYS_ADMIN\", "),
+      ("\"bounding\": [", "\"bounding\": [\"CAP_NOT_ONE\", "),
       ("\"type\": \"network\"", "\"type\": \"user\""),
       ("\"ambient\": []", "\"ambient\": [\"CAP_KILL\"]"),
     ])

@@ -47,6 +47,16 @@ int swrun_fsmount(int fd, unsigned flags, unsigned attributes);
 int swrun_execveat(int fd, char *const argv[], char *const envp[]);
 long swrun_seccomp(unsigned op, unsigned flags, const void *args);
 
+// landlock(7). The ABI's number, or -1 where the kernel has none or it is switched off.
+int swrun_landlock_abi(void);
+// A ruleset's descriptor (close-on-exec). LANDLOCK_ACCESS_FS_* and LANDLOCK_SCOPE_*.
+int swrun_landlock_create(uint64_t handled_fs, uint64_t scoped);
+int swrun_landlock_add_path(int ruleset, int parent, uint64_t allowed);
+int swrun_landlock_restrict(int ruleset);
+
+// The name of an errno, such as EPERM; NULL for none.
+const char *swrun_errno_name(int number);
+
 // prctl(2) is variadic, which Swift does not import.
 int swrun_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
 
@@ -65,8 +75,11 @@ int swrun_wait_pidfd(int pidfd, int *status, int no_hang);
 
 // Sends one byte, with descriptor `fd` beside it if fd >= 0 (SCM_RIGHTS, unix(7)).
 int swrun_send_fd(int socket, uint8_t byte, int fd);
-// Receives one byte and at most one descriptor (close-on-exec). Returns recvmsg's result.
-ssize_t swrun_receive_fd(int socket, uint8_t *byte, int *fd);
+// Sends all of `bytes` in one message with descriptor `fd` beside it; 0, or -1.
+int swrun_send_with_fd(int socket, const void *bytes, size_t size, int fd);
+// Receives one byte and at most one descriptor (close-on-exec). *sender is the sender's pid as this
+// process numbers it where the socket has SO_PASSCRED, else 0. Returns recvmsg's result.
+ssize_t swrun_receive_fd(int socket, uint8_t *byte, int *fd, pid_t *sender);
 
 // Receives one packet of an AF_PACKET socket that has PACKET_AUXDATA, packet(7), without waiting.
 // *status becomes its TP_STATUS_* bits. Returns recvmsg's result; of a packet that is longer than

@@ -7,15 +7,17 @@ import SystemPackage
 /// ends with the workload's exit code, upon which the kernel ends everything else inside.
 struct ChildInit {
   let workload: ChildWorkload
+  /// The compiled filter for init itself; empty: none.
+  let filter: [UInt8]
 
-  func run(terminal: FileDescriptor?) throws(ChildFailure) -> Never {
+  func run(terminal: FileDescriptor?, _ channel: borrowing Channel) throws(ChildFailure) -> Never {
     // Before the fork, so that no signal is lost between it and the loop.
     Signal.blockAll()
     let child = swrun_fork()
     if child < 0 { throw ChildFailure("fork: \(Errno(rawValue: errno))") }
     if child == 0 {
       setsid()
-      try workload.execute(terminal: terminal)
+      try workload.execute(terminal: terminal, channel)
     }
     try becomeSmall()
     loop(child)
@@ -30,7 +32,7 @@ struct ChildInit {
       try kill.apply()
       try check("prctl", "PR_SET_NO_NEW_PRIVS", swrun_prctl(38, 1, 0, 0, 0))
     }
-    try loadFilter(workload.workload.seccomp)
+    _ = try loadFilter(filter)
   }
 
   private func loop(_ child: pid_t) -> Never {

@@ -90,8 +90,10 @@ struct ChildMain {
       try plan.workload.bounding.limitBounding()
     }
     let workload = ChildWorkload(workload: plan.workload)
-    if plan.usesInit { try ChildInit(workload: workload).run(terminal: terminal) }
-    try workload.execute(terminal: terminal)
+    if plan.usesInit {
+      try ChildInit(workload: workload, filter: plan.initFilter).run(terminal: terminal, channel)
+    }
+    try workload.execute(terminal: terminal, channel)
   }
 
   /// The monitor gets the master; the other end stays here.

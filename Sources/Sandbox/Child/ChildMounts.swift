@@ -45,7 +45,8 @@ struct ChildMounts {
       } else {
         try attach(try fileSystem(mount), to: mount.destination, root.fd)
       }
-      if mount.destination == "/dev" { try populateDevices(root.fd) }
+      // Where it is the host's it has its devices.
+      if mount.destination == "/dev", sources[index] == nil { try populateDevices(root.fd) }
     }
     for path in plan.readOnlyPaths { try makeReadOnly(path, root.fd) }
     for path in plan.maskedPaths { try mask(path, root.fd) }

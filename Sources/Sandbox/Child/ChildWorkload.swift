@@ -9,18 +9,22 @@ struct ChildWorkload {
 
   /// Becomes the workload. Returns only by a failure.
   ///
-  /// - Parameter terminal: becomes the controlling terminal and standard input, output and error.
-  func execute(terminal: FileDescriptor?) throws(ChildFailure) -> Never {
+  /// - Parameters:
+  ///   - terminal: becomes the controlling terminal and standard input, output and error.
+  ///   - channel: gets the filter's listener, where it has one.
+  func execute(
+    terminal: FileDescriptor?, _ channel: borrowing Channel
+  ) throws(ChildFailure) -> Never {
     if let terminal {
       try step("taking the terminal") { () throws(SystemError) in
         try takeControllingTerminal(terminal)
         for standard in CInt(0)...2 { try check("dup2", "", dup2(terminal.rawValue, standard)) }
       }
     }
+    let confinement = ChildConfinement(workload: workload)
+    try confinement.begin()
     try becomeUser()
-    try step("no_new_privs") { () throws(SystemError) in
-      try check("prctl", "PR_SET_NO_NEW_PRIVS", swrun_prctl(38, 1, 0, 0, 0))
-    }
+    try confinement.giveUpPrivileges()
     // As the user, so that no directory is entered that the user could not.
     if chdir(workload.workingDirectory) != 0 {
       throw ChildFailure(
@@ -33,7 +37,7 @@ struct ChildWorkload {
     let argv = CStrings(workload.arguments)
     let envp = CStrings(workload.environment)
     let candidates = CStrings(candidatePaths())
-    try loadFilter(workload.seccomp)
+    try confinement.loadFilter(channel)
 
     // From here on the filter counts: execve(2), and what a failure needs to be reported.
     var reason = ENOENT
@@ -83,7 +87,7 @@ struct ChildWorkload {
     }
   }
 
-  /// Groups, then user, then capabilities: each step needs what the next takes away.
+  /// Groups, then user: each step needs what the next takes away.
   private func becomeUser() throws(ChildFailure) {
     let user = workload.user
     try step("becoming user \(user.uid)") { () throws(SystemError) in
@@ -93,7 +97,6 @@ struct ChildWorkload {
       // PR_SET_KEEPCAPS: the set is decided by the plan, not by the change of the user.
       try check("prctl", "PR_SET_KEEPCAPS", swrun_prctl(8, 1, 0, 0, 0))
       try check("setresuid", "\(user.uid)", setresuid(user.uid, user.uid, user.uid))
-      try workload.effective.apply()
       // The change of the user has cleared it; see prctl(2), PR_SET_PDEATHSIG.
       try dieWithParent()
     }
@@ -113,9 +116,14 @@ func closeOthers(from first: UInt32) throws(ChildFailure) {
   }
 }
 
-func loadFilter(_ program: [UInt8]) throws(ChildFailure) {
-  let reason = program.withUnsafeBytes { installSeccomp($0) }
-  if reason < 0 { throw ChildFailure("loading the seccomp filter: \(Errno(rawValue: -reason))") }
+/// - Returns: the listener, where the flags ask for one.
+func loadFilter(
+  _ program: [UInt8], flags: UInt32 = 0
+) throws(ChildFailure) -> CInt {
+  if program.isEmpty { return 0 }
+  let result = program.withUnsafeBytes { installSeccomp($0, flags: flags) }
+  if result < 0 { throw ChildFailure("loading the seccomp filter: \(Errno(rawValue: -result))") }
+  return result
 }
 
 /// A NULL-terminated array of C strings, as execve(2) takes it. It is never freed: the process

@@ -2,6 +2,7 @@ import Glibc
 import Linux
 import Netlink
 import Network
+import Sandbox
 
 /// Looks for what keeps instances from their networks, and changes nothing.
 public struct Doctor {
@@ -34,7 +35,17 @@ public struct Doctor {
   private func kernel(_ host: inout NetlinkSocket) -> [Finding] {
     var found: [Finding] = []
     for driver in ["ipvlan", "macvlan"] { found.append(Self.kernel(driver, &host)) }
+    found.append(Self.landlock())
     return found
+  }
+
+  private static func landlock() -> Finding {
+    let abi = Landlock.abi
+    guard abi >= Landlock.neededABI else {
+      return Finding(
+        .note, "kernel", "workloads are without Landlock: \(LandlockRecord.missing(abi))")
+    }
+    return Finding(.ok, "kernel", "workloads are under Landlock (ABI \(abi))")
   }
 
   private static func kernel(_ driver: String, _ host: inout NetlinkSocket) -> Finding {
