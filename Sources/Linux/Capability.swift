@@ -23,6 +23,8 @@ public struct CapabilitySet: Hashable, Sendable {
     var full = name.lowercased()
     if !full.hasPrefix("cap_") { full = "cap_" + full }
     var value: cap_value_t = 0
+    // libcap would stop at it, and take what stands before it.
+    guard !name.utf8.contains(0) else { return nil }
     return cap_from_name(full, &value) == 0 ? UInt64(value) : nil
   }
 

@@ -102,6 +102,9 @@ public struct NetworkSpec: Hashable, Sendable {
 
   /// Reads `--net`'s text.
   public init(parsing text: String) throws(NetworkError) {
+    if text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) {
+      throw NetworkError("--net \(quoted(text)) holds a control character")
+    }
     let parts = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
     let words = parts[0].split(separator: ":", omittingEmptySubsequences: false).map(String.init)
     kind = try Self.kind(words, in: text)

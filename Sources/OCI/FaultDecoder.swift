@@ -82,7 +82,14 @@ final class FaultDecoder {
       return KeyedDecodingContainer(Members<Key>(place: self, members: members))
     }
 
-    func member(_ name: String) -> String { path.isEmpty ? name : "\(path).\(name)" }
+    func member(_ name: String) -> String {
+      // A name may hold anything, line ends too.
+      let isPlain =
+        !name.isEmpty && name.utf8.count < 100
+        && name.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control }
+      let shown = isPlain ? name : String(name.prefix(100)).debugDescription
+      return path.isEmpty ? shown : "\(path).\(shown)"
+    }
 
     func unkeyedContainer() throws -> any UnkeyedDecodingContainer {
       guard case .array(let elements) = json else { throw mismatch("a list") }

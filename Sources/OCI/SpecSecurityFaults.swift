@@ -24,7 +24,8 @@ extension Spec {
     }
     func check(_ name: String, _ list: [String], _ other: String, _ allowed: [String]) {
       if let extra = list.first(where: { !allowed.contains($0) }) {
-        found.add("process.capabilities.\(name)", "has \(extra), which is not in \(other)")
+        found.add(
+          "process.capabilities.\(name)", "has \(extra.debugDescription), which is not in \(other)")
       }
     }
     check("effective", sets.effective, "permitted", sets.permitted)

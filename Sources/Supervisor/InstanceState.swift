@@ -180,7 +180,14 @@ public struct Timestamp: Hashable, Comparable, Sendable, Codable {
   public init(from decoder: any Decoder) throws {
     let text = try decoder.singleValueContainer().decode(String.self)
     let date = try Self.style.parse(text)
-    nanoseconds = Int64((date.timeIntervalSince1970 * 1000).rounded()) * 1_000_000
+    let milliseconds = Int64(exactly: (date.timeIntervalSince1970 * 1000).rounded()) ?? .max
+    // 64 bits end in 2262.
+    let (product, overflows) = milliseconds.multipliedReportingOverflow(by: 1_000_000)
+    guard !overflows else {
+      throw DecodingError.dataCorrupted(
+        .init(codingPath: decoder.codingPath, debugDescription: "\(text) is out of range"))
+    }
+    nanoseconds = product
   }
 
   public func encode(to encoder: any Encoder) throws {

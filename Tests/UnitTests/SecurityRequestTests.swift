@@ -47,7 +47,8 @@ struct SecurityRequestTests {
     "wrong capabilities are refused",
     arguments: [
       (["NET_ADMN"], [String](), "did you mean NET_ADMIN?"), (["CAP_"], [], "no capability"),
-      ([""], [], "no capability"), (["ALL"], ["ALL"], "opposite"),
+      ([""], [], "no capability"), (["KILL\0X"], [], "no capability"),
+      (["ALL"], ["ALL"], "opposite"),
       (["KILL"], ["cap_kill"], "both added and dropped"),
     ])
   func wrong(add: [String], drop: [String], text: String) {
