@@ -60,6 +60,10 @@ extension NetlinkSocket {
   public mutating func addAddress(
     _ address: InterfaceAddress, to index: Int32
   ) throws(NetlinkError) {
+    try request(Self.message(adding: address, to: index))
+  }
+
+  public static func message(adding address: InterfaceAddress, to index: Int32) -> Message {
     var message = Message(.newAddress, [.create, .exclusive], about: "\(address)")
     var header = Self.header(address, index)
     // IFA_F_NODAD
@@ -71,7 +75,7 @@ extension NetlinkSocket {
     if address.address.isIPv4, address.prefix < 31 {
       message.put(.addressBroadcast, address.last.bytes)
     }
-    try request(message)
+    return message
   }
 
   private static func header(_ address: InterfaceAddress, _ index: Int32) -> ifaddrmsg {

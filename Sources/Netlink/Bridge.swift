@@ -76,7 +76,7 @@ extension NetlinkSocket {
   ) throws(NetlinkError) {
     try request(pair.message(namespace: namespace))
     guard let link = try link(named: pair.name) else { return }
-    try rename(index: link.index, to: pair.name, ipv6: hasIPv6 ? false : nil)
+    if hasIPv6 { try request(Self.withoutLinkLocalMessage(index: link.index, named: pair.name)) }
     if reflects { try request(Self.hairpinMessage(link.index, named: pair.name)) }
     try setLink(index: link.index, up: true, named: pair.name)
   }

@@ -181,29 +181,33 @@ extension NetlinkSocket {
 
   /// Sets an interface up or down.
   public mutating func setLink(index: Int32, up: Bool, named name: String) throws(NetlinkError) {
-    var message = Message(.newLink, about: name)
-    message.putHeader(Self.header(index, up: up))
-    try request(message)
+    try request(Self.upMessage(index: index, up: up, named: name))
   }
 
-  /// Renames an interface that is down, and says whether it has IPv6, which has to be said before it
-  /// is set up.
-  ///
-  /// - Parameter ipv6: whether it makes itself a link-local address; without, it has no IPv6 at all.
-  ///   `nil` on a kernel without IPv6, which would refuse to be told.
-  public mutating func rename(
-    index: Int32, to name: String, ipv6: Bool?
-  ) throws(NetlinkError) {
+  public static func upMessage(index: Int32, up: Bool, named name: String) -> Message {
+    var message = Message(.newLink, about: name)
+    message.putHeader(header(index, up: up))
+    return message
+  }
+
+  /// Renames an interface that is down.
+  public mutating func rename(index: Int32, to name: String) throws(NetlinkError) {
     var message = Message(.newLink, about: name)
     message.putHeader(Self.header(index, up: nil))
     message.put(.linkName, name)
-    if ipv6 == false {
-      // IN6_ADDR_GEN_MODE_NONE
-      message.nest(.linkFamilies) {
-        $0.nest(.familyIPv6) { $0.put(.ipv6AddressGeneration, UInt8(1)) }
-      }
-    }
     try request(message)
+  }
+
+  /// Keeps an interface that is down from making itself a link-local address: without one, and with no
+  /// other, it has no IPv6 at all. A kernel without IPv6 refuses to be told.
+  public static func withoutLinkLocalMessage(index: Int32, named name: String) -> Message {
+    var message = Message(.newLink, about: name)
+    message.putHeader(header(index, up: nil))
+    message.nest(.linkFamilies) {
+      // IN6_ADDR_GEN_MODE_NONE
+      $0.nest(.familyIPv6) { $0.put(.ipv6AddressGeneration, UInt8(1)) }
+    }
+    return message
   }
 
   /// Removes an interface; its addresses are free when this returns. One that is gone is fine.

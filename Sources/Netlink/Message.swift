@@ -109,6 +109,16 @@ public struct Message: ~Copyable {
     Array(UnsafeRawBufferPointer(start: buffer, count: Int(header.pointee.nlmsg_len)))
   }
 
+  /// Puts it behind others that are sent in one write.
+  ///
+  /// - Returns: its name for an error.
+  consuming func append(to bytes: inout [UInt8], sequence: UInt32) -> String {
+    header.pointee.nlmsg_seq = sequence
+    bytes += self.bytes
+    bytes += repeatElement(0, count: -bytes.count & 3)
+    return description
+  }
+
   /// Its name for an error.
   var description: String { "\(type.name) \(object)" }
 }

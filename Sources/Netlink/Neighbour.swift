@@ -20,9 +20,13 @@ extension NetlinkSocket {
   public mutating func setNeighbour(
     _ neighbour: Neighbour, on index: Int32
   ) throws(NetlinkError) {
+    try request(Self.message(setting: neighbour, on: index))
+  }
+
+  public static func message(setting neighbour: Neighbour, on index: Int32) -> Message {
     // NLM_F_REPLACE
     let replace = MessageFlags(rawValue: 0x100)
-    try request(Self.message(.newNeighbour, [.create, replace], neighbour, on: index))
+    return message(.newNeighbour, [.create, replace], neighbour, on: index)
   }
 
   /// Removes an entry; one that is gone is fine.

@@ -51,37 +51,67 @@ public struct NetlinkSocket: ~Copyable {
 
     var interrupted = false
     while true {
-      var received = 0
-      // Not filled first: most answers are a few bytes.
-      let buffer = [UInt8](unsafeUninitializedCapacity: 1 << 16) { space, count in
-        received = mnl_socket_recvfrom(socket, space.baseAddress, space.count)
-        count = max(0, received)
-      }
-      if received < 0, errno == EINTR { continue }
-      guard received > 0 else { throw NetlinkError(request: name, errno: Errno(rawValue: errno)) }
-      var rest = buffer[..<received]
-      while rest.count >= 16 {
-        let length = Int(rest.integer(at: 0, as: UInt32.self))
-        guard length >= 16, length <= rest.count else { break }
-        let type = rest.integer(at: 4, as: UInt16.self)
-        let flags = MessageFlags(rawValue: rest.integer(at: 6, as: UInt16.self))
-        let answers = rest.integer(at: 8, as: UInt32.self)
-        let payload = rest.dropFirst(16).prefix(length - 16)
-        rest = rest.dropFirst((length + 3) & ~3)
-        guard answers == sequence else { continue }
-        if flags.contains(.interrupted) { interrupted = true }
-        switch type {
-        case 2:  // NLMSG_ERROR, also the acknowledgement
-          try Self.check(payload, flags: flags, request: name)
+      for answer in try receive(name) where answer.sequence == sequence {
+        if answer.flags.contains(.interrupted) { interrupted = true }
+        switch answer.type {
+        case Answer.acknowledgement:
+          if let refusal = answer.refusal(of: name) { throw refusal }
           return
-        case 3:  // NLMSG_DONE
+        case Answer.endOfDump:
           // The tables changed while they were read: some entries may be missing.
           if interrupted { throw NetlinkError(request: name, errno: .interrupted) }
           return
-        default: each(payload)
+        default: each(answer.payload)
         }
       }
     }
+  }
+
+  /// Sends several requests in one write and waits until each is answered. The kernel carries out one
+  /// after the other, also those that follow one it has refused.
+  ///
+  /// - Parameter message: makes the request of a step; no dump, which is answered otherwise.
+  /// - Returns: the places of the steps that were refused. Whoever wants to know why asks again.
+  /// - Throws: what keeps them from being sent or answered at all.
+  public mutating func request<Step>(
+    each steps: [Step], _ message: (Step) -> Message
+  ) throws(NetlinkError) -> [Int] {
+    let base = sequence &+ 1
+    var bytes: [UInt8] = []
+    var names: [String] = []
+    for step in steps {
+      sequence &+= 1
+      names.append(message(step).append(to: &bytes, sequence: sequence))
+    }
+    guard let first = names.first else { return [] }
+    guard bytes.withUnsafeBytes({ mnl_socket_sendto(socket, $0.baseAddress, $0.count) }) >= 0
+    else { throw NetlinkError(request: first, errno: Errno(rawValue: errno)) }
+
+    var refused: [Int] = []
+    var left = names.count
+    while left > 0 {
+      for answer in try receive(first) where answer.type == Answer.acknowledgement {
+        let place = Int(answer.sequence &- base)
+        guard place < names.count else { continue }
+        left -= 1
+        if answer.refusal(of: names[place]) != nil { refused.append(place) }
+      }
+    }
+    return refused
+  }
+
+  /// Reads what the kernel has sent next.
+  private func receive(_ request: String) throws(NetlinkError) -> [Answer] {
+    var received = 0
+    // Not filled first: most answers are a few bytes.
+    let buffer = [UInt8](unsafeUninitializedCapacity: 1 << 16) { space, count in
+      repeat {
+        received = mnl_socket_recvfrom(socket, space.baseAddress, space.count)
+      } while received < 0 && errno == EINTR
+      count = max(0, received)
+    }
+    guard received > 0 else { throw NetlinkError(request: request, errno: Errno(rawValue: errno)) }
+    return Answer.split(buffer[...])
   }
 
   /// Reads a whole table, again where it changed meanwhile.
@@ -99,24 +129,5 @@ public struct NetlinkSocket: ~Copyable {
         guard error.errno == .interrupted, attempt < 20 else { throw error }
       }
     }
-  }
-
-  /// Reads a `struct nlmsgerr`: the negative errno, the header of the request, then attributes.
-  private static func check(
-    _ payload: ArraySlice<UInt8>, flags: MessageFlags, request: String
-  ) throws(NetlinkError) {
-    guard payload.count >= 4 else {
-      throw NetlinkError(request: request, errno: .badMessage)
-    }
-    let code = payload.integer(at: 0, as: Int32.self)
-    guard code != 0 else { return }
-    var extack: String?
-    if flags.contains(.extendedAcknowledgement), payload.count >= 20 {
-      let requestLength = Int(payload.integer(at: 4, as: UInt32.self))
-      let skipped = flags.contains(.capped) ? 20 : 4 + (max(16, requestLength) + 3) & ~3
-      extack = Attributes(payload.dropFirst(skipped)).string(.errorMessage)
-    }
-    throw NetlinkError(
-      request: request, errno: Errno(rawValue: code == .min ? EINVAL : -code), extack: extack)
   }
 }

@@ -96,7 +96,11 @@ extension NetlinkSocket {
 
   /// Adds a route; one that is there already is an error, `EEXIST`.
   public mutating func addRoute(_ route: Route, through index: Int32) throws(NetlinkError) {
-    try request(Self.message(.newRoute, [.create, .exclusive], route, through: index))
+    try request(Self.message(adding: route, through: index))
+  }
+
+  public static func message(adding route: Route, through index: Int32) -> Message {
+    message(.newRoute, [.create, .exclusive], route, through: index)
   }
 
   /// Removes a route; one that is gone is fine.

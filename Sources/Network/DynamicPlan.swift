@@ -71,7 +71,9 @@ extension InterfacePlan {
       NetworkSpec.Sysctl(table: "ipv6/conf", key: key, value: value)
     }
     if spec.withoutAddress { return [] }
-    guard usesSlaac else { return [setting("accept_ra", "0"), setting("autoconf", "0")] }
+    // Where advertisements are not accepted, nothing is configured from them (`ndisc_router_discovery`,
+    // net/ipv6/ndisc.c).
+    guard usesSlaac else { return [setting("accept_ra", "0")] }
     let metric = spec.metric.map { [setting("ra_defrtr_metric", "\($0)")] } ?? []
     return [
       setting("accept_ra", "1"), setting("autoconf", "1"),

@@ -243,7 +243,9 @@ public enum HostResource: Hashable, Sendable, Codable {
       let index = try Self.index(of: name, &host)
       let hasIPv6 = FileIdentity(path: "/proc/sys/net/ipv6") != nil
       let usesIPv6 = addresses.contains { !$0.address.isIPv4 }
-      try host.rename(index: index, to: name, ipv6: hasIPv6 ? usesIPv6 : nil)
+      if hasIPv6, !usesIPv6 {
+        try host.request(NetlinkSocket.withoutLinkLocalMessage(index: index, named: name))
+      }
       for (path, value) in bridgeSettings(name, addresses) { try write(path, value) }
       for address in addresses { try host.addAddress(address, to: index) }
       try host.setLink(index: index, up: true, named: name)

@@ -52,49 +52,61 @@ public struct NetworkSetup: ~Copyable {
     if !plan.parent.isUp {
       try host.setLink(index: plan.parent.index, up: true, named: plan.parent.name)
     }
-    let temporaryName = "sw\(id.prefix(10))-\(count)"
-    var name = temporaryName
-    count = (count + 1) % 100
-    do {
-      if case .bridge = plan.spec.kind {
-        try host.createVeth(
-          Self.vethPair(plan, temporaryName), namespace: namespace.fd,
-          reflects: !plan.published.isEmpty, hasIPv6: Self.kernelHasIPv6)
-      } else {
-        do {
-          try host.request(Self.createMessage(plan, driver, plan.name, namespace.fd))
-          name = plan.name
-        } catch  where error.errno == .fileExists {
-          try host.request(Self.createMessage(plan, driver, temporaryName, namespace.fd))
-        }
-      }
-    } catch {
+    let index: Int32
+    do { index = try create(plan, driver, &host) } catch let error as NetlinkError {
       throw Self.explain(error, plan, driver, &host)
-    }
-    guard let link = try inside.link(named: name) else {
-      throw NetworkError("the kernel has made no \(driver.kind) slave of \(plan.parent.name)")
     }
     made.append(
       Made(
-        name: plan.name, index: link.index, announcements: plan.announces ? 3 : 0,
+        name: plan.name, index: index, announcements: plan.announces ? 3 : 0,
         addresses: plan.addresses.map(\.address)))
     try FaultPoint.reach("\(driver.kind) on \(plan.parent.name)")
-    try inside.rename(
-      index: link.index, to: plan.name, ipv6: Self.kernelHasIPv6 ? plan.usesIPv6 : nil)
-    try apply((Self.kernelHasIPv6 ? plan.routerSettings : []) + plan.spec.sysctls, to: plan.name)
-    try inside.setLink(index: link.index, up: true, named: plan.name)
-    try FaultPoint.reach("\(plan.name) up")
-    for address in plan.addresses {
-      try add(address, to: link.index, plan)
-      try FaultPoint.reach("\(plan.name) has \(address)")
+    let hasIPv6 = Self.kernelHasIPv6
+    try apply((hasIPv6 ? plan.routerSettings : []) + plan.spec.sysctls, to: plan.name)
+    try take(plan.steps(kernelHasIPv6: hasIPv6), of: plan, index)
+  }
+
+  /// Makes the interface under its name, straight in the instance's namespace, where nobody else sees it.
+  ///
+  /// - Returns: its index. It is chosen, which saves asking for it. Before Linux 6.15 it has to be free in
+  ///   the sender's namespace too, and so has the name where no index is chosen (`__rtnl_newlink`,
+  ///   net/core/rtnetlink.c): where one is taken, the slave is made under a name that is free in both and
+  ///   renamed, which costs as much as making it.
+  private mutating func create(
+    _ plan: InterfacePlan, _ driver: any LinkDriver, _ host: inout NetlinkSocket
+  ) throws -> Int32 {
+    let temporaryName = "sw\(id.prefix(10))-\(count)"
+    let chosen = Self.firstIndex + Int32(count)
+    count = (count + 1) % 100
+    if case .bridge = plan.spec.kind {
+      try host.createVeth(
+        Self.vethPair(plan, "v\(temporaryName.dropFirst(2))"), namespace: namespace.fd,
+        reflects: !plan.published.isEmpty, hasIPv6: Self.kernelHasIPv6)
+      return try indexInside(of: plan.name, plan)
     }
-    for neighbour in plan.neighbours { try inside.setNeighbour(neighbour, on: link.index) }
-    for route in plan.routes {
-      do { try inside.addRoute(route, through: link.index) } catch {
-        throw NetworkError("\(plan.name) cannot have the route \(route.text): \(error.reason)")
-      }
-      try FaultPoint.reach("\(plan.name) has the route \(route.text)")
+    do {
+      try host.request(Self.createMessage(plan, driver, plan.name, chosen, namespace.fd))
+      return chosen
+    } catch {
+      guard error.errno == .fileExists || error.errno == .resourceBusy else { throw error }
+      try host.request(Self.createMessage(plan, driver, temporaryName, 0, namespace.fd))
     }
+    let index = try indexInside(of: temporaryName, plan)
+    do { try inside.rename(index: index, to: plan.name) } catch {
+      try? inside.deleteLink(index: index, named: temporaryName)
+      throw error
+    }
+    return index
+  }
+
+  /// Above those that a host's own interfaces have where few have come and gone.
+  private static let firstIndex: Int32 = 100_000
+
+  private mutating func indexInside(of name: String, _ plan: InterfacePlan) throws -> Int32 {
+    guard let link = try inside.link(named: name) else {
+      throw NetworkError("the kernel has made no interface on \(plan.parent.name)")
+    }
+    return link.index
   }
 
   private static var kernelHasIPv6: Bool { FileIdentity(path: "/proc/sys/net/ipv6") != nil }
@@ -115,22 +127,23 @@ public struct NetworkSetup: ~Copyable {
   }
 
   /// The end that stays on the host is called by the instance, and so by what `ps` shows.
-  static func vethPair(_ plan: InterfacePlan, _ temporaryName: String) -> VethPair {
+  static func vethPair(_ plan: InterfacePlan, _ name: String) -> VethPair {
     VethPair(
-      name: "v\(temporaryName.dropFirst(2))", bridge: plan.parent.index, mtu: plan.parent.mtu,
-      peerName: temporaryName, peerMTU: plan.spec.mtu ?? plan.parent.mtu,
+      name: name, bridge: plan.parent.index, mtu: plan.parent.mtu,
+      peerName: plan.name, peerMTU: plan.spec.mtu ?? plan.parent.mtu,
       peerHardwareAddress: plan.spec.hardwareAddress)
   }
 
-  /// The slave is made straight in the instance's namespace, where nobody else sees it. Before Linux
-  /// 6.15 its name is looked up in the sender's namespace too: where it is taken there, the slave is made
-  /// under one that is free in both and renamed, which costs as much as making it.
+  /// - Parameter index: 0 where the kernel chooses one.
   static func createMessage(
-    _ plan: InterfacePlan, _ driver: any LinkDriver, _ name: String, _ namespace: FileDescriptor
+    _ plan: InterfacePlan, _ driver: any LinkDriver, _ name: String, _ index: Int32,
+    _ namespace: FileDescriptor
   ) -> Message {
     var message = Message(
       .newLink, [.create, .exclusive], about: "\(driver.kind) on \(plan.parent.name)")
-    message.putHeader(ifinfomsg())
+    var header = ifinfomsg()
+    header.ifi_index = index
+    message.putHeader(header)
     message.put(.linkName, name)
     if let mtu = plan.mtu { message.put(.linkMTU, mtu) }
     if let address = plan.spec.hardwareAddress { message.put(.linkAddress, address) }
@@ -141,39 +154,6 @@ public struct NetworkSetup: ~Copyable {
     }
     message.put(.linkNamespaceDescriptor, namespace.rawValue)
     return message
-  }
-
-  /// The kernel removes the slaves of a namespace that has ended some time after: an address that
-  /// such a one still holds is waited for, a second at most.
-  mutating func add(
-    _ address: InterfaceAddress, to index: Int32, _ plan: InterfacePlan
-  ) throws {
-    let deadline = Clock.monotonic() + 1_000_000_000
-    while true {
-      do {
-        try inside.addAddress(address, to: index)
-        return
-      } catch {
-        if error.errno == .addressInUse, Clock.monotonic() < deadline {
-          usleep(10_000)
-          continue
-        }
-        if error.errno == .addressInUse {
-          throw NetworkError(
-            "\(address.address) is in use by another slave of \(plan.parent.name) (the kernel says: \(error.reason)). Use another address"
-          )
-        }
-        if error.errno == .permissionDenied, !address.address.isIPv4 {
-          throw NetworkError(
-            "IPv6 is switched off in this kernel (net.ipv6.conf.*.disable_ipv6); use an IPv4 address"
-          )
-        }
-        if error.errno.rawValue == EOPNOTSUPP || error.errno.rawValue == EAFNOSUPPORT {
-          throw NetworkError("this kernel has no IPv6; use an IPv4 address")
-        }
-        throw NetworkError("\(plan.name) cannot have the address \(address): \(error.reason)")
-      }
-    }
   }
 
   /// What a refusal to make the slave means, and what to do.

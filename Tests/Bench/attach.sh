@@ -1,6 +1,7 @@
 #!/bin/bash
 # attach.sh [ROUNDS]: an attach by swrun's own code beside the least C for the same netlink work, in turns in one
-# process: on this machine with macvlan, and in the guest with ipvlan.
+# process: on this machine with macvlan, and in the guest with ipvlan. swrun also keeps the interface from a link-local
+# address and from router advertisements, which is in its time and not in the other's.
 set -eu
 cd "$(dirname "$0")/../.."
 rounds=${1:-200}

@@ -137,4 +137,20 @@ struct ConnectionTests {
       #expect(try world.leftovers() == [])
     }
   }
+
+  @Test("an interface is made where the index that swrun chooses is taken")
+  func takenIndex() throws {
+    try World.with { world in
+      _ = try world.swrun("-d", "--rm", "--name", "web", "--", "sleep", "1000")
+      let other = try world.swrun(
+        "netns", "exec", "web", "ip", "link", "add", "d0", "index", "100000", "type", "bridge")
+      #expect(other.code == 0, "\(other)")
+      let connected = try world.swrun("network", "connect", "macvlan:eth0,ip=10.20.20.2/24", "web")
+      #expect(connected.code == 0, "\(connected)")
+      let links = try world.swrun("exec", "web", "ip", "-br", "-4", "addr", "show", "eth0").output
+      #expect(links.contains("10.20.20.2/24"), "\(links)")
+      #expect(try world.swrun("rm", "-f", "web").code == 0)
+      #expect(try world.leftovers() == [])
+    }
+  }
 }

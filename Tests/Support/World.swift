@@ -54,7 +54,9 @@ public final class World {
     return result
   }
 
-  public func host(_ words: String...) throws -> CommandResult {
+  public func host(_ words: String...) throws -> CommandResult { try host(words) }
+
+  public func host(_ words: [String]) throws -> CommandResult {
     try command(["ip", "netns", "exec", hostName] + words, environment: environment)
   }
 

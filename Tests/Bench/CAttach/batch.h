@@ -68,7 +68,7 @@ static inline void make_slave(struct batch *b, const char *kind, int parent, int
   struct nlmsghdr *h = begin(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
   struct ifinfomsg *m = mnl_nlmsg_put_extra_header(h, sizeof *m);
   m->ifi_index = slaveIndex;
-  mnl_attr_put_strz(h, IFLA_IFNAME, "slave0");
+  mnl_attr_put_strz(h, IFLA_IFNAME, "eth0");
   mnl_attr_put_u32(h, IFLA_LINK, parent);
   mnl_attr_put_u32(h, space, value);
   struct nlattr *info = mnl_attr_nest_start(h, IFLA_LINKINFO);
