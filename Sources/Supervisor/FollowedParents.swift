@@ -45,7 +45,7 @@ extension InterfaceMonitor {
   private func lose(_ plan: InterfacePlan) {
     network.remove(plan.name)
     lost.insert(plan.name)
-    update(plan.name) { $0.fault = "\(plan.parent.name) has gone" }
+    update(plan.name) { $0.lose(.gone) }
     // A dummy or a VLAN is swrun's own to make again.
     rebuild(plan)
   }
@@ -66,13 +66,13 @@ extension InterfaceMonitor {
       plans[position] = plan
       let renewed = InstanceState.NetworkRecord(plan)
       update(plan.name) {
-        $0.fault = nil
+        $0.recover()
         $0.parentIndex = renewed.parentIndex
       }
       announce()
       resumeLease(plan.name)
     } catch {
-      update(former.name) { $0.fault = "\(former.parent.name) has gone: \(error)" }
+      update(former.name) { $0.lose(.gone, "\(error)") }
     }
   }
 
@@ -101,7 +101,7 @@ extension InterfaceMonitor {
       update(plan.name) {
         $0.parent = link.name
         $0.network = plan.spec.summary
-        $0.fault = link.isUp ? nil : "\(link.name) is down"
+        if link.isUp { $0.recover() } else { $0.lose(.down) }
       }
     }
   }

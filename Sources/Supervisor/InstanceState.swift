@@ -81,6 +81,11 @@ public struct InstanceState: Sendable, Codable {
     }
   }
 
+  /// What has become of a parent.
+  public enum LostParent: String, Hashable, Sendable, Codable {
+    case down, gone
+  }
+
   /// One interface of an instance.
   public struct NetworkRecord: Hashable, Sendable, Codable {
     /// The defined network that it is on, where it is on one.
@@ -96,7 +101,9 @@ public struct InstanceState: Sendable, Codable {
     /// The default routes' gateways; `link` for one that is on-link.
     public var gateways: [String]
     /// Why it is of no use at the moment: its parent is down or has gone.
-    public var fault: String?
+    public private(set) var fault: String?
+    /// Which of the two, while it is of no use.
+    public private(set) var lostParent: LostParent?
     /// `alias=`: what it is called there besides.
     public var aliases: [String]?
     /// The host's ports that lead to it; none: `nil`.
@@ -117,18 +124,26 @@ public struct InstanceState: Sendable, Codable {
       gateways = plan.routes.filter(\.isDefault).map { $0.gateway.map { "\($0)" } ?? "link" }
       aliases = plan.spec.aliases.isEmpty ? nil : plan.spec.aliases
     }
+
+    /// - Parameter reason: why it cannot be made again, where that was tried.
+    mutating func lose(_ lost: LostParent, _ reason: String? = nil) {
+      lostParent = lost
+      fault = "\(parent) \(lost == .down ? "is down" : "has gone")\(reason.map { ": \($0)" } ?? "")"
+    }
+
+    mutating func recover() {
+      lostParent = nil
+      fault = nil
+    }
   }
 
   /// The interfaces' networks, by name where they have one.
   public var networkNames: [String] {
     if let shared { return [shared] }
     return networks.map { record in
-      guard let fault = record.fault else {
-        let name = record.name ?? record.network
-        return record.waiting == nil ? name : "\(name) (no lease)"
-      }
-      return
-        "\(record.name ?? record.network) (parent \(fault.hasSuffix("is down") ? "down" : "gone"))"
+      let name = record.name ?? record.network
+      if let lost = record.lostParent { return "\(name) (parent \(lost.rawValue))" }
+      return record.waiting == nil ? name : "\(name) (no lease)"
     }
   }
 

@@ -18,10 +18,7 @@ public struct Collector {
 
   /// What there is, without a lock and without changing anything.
   public func garbage() -> [Garbage] {
-    let dead = Sweeper(store).unfinished().map { id in
-      Garbage(text: "the instance \(id.prefix(12)), whose monitor was killed") {}
-    }
-    return dead + logs() + names() + leases() + drafts() + resources()
+    swept() + logs() + names() + leases() + drafts() + resources()
   }
 
   /// Removes it.
@@ -29,10 +26,7 @@ public struct Collector {
   /// - Parameter done: gets each thing that was removed.
   public func collect(_ done: (String) -> Void) throws {
     try Privilege.check()
-    for item in Sweeper(store).unfinished() {
-      done("the instance \(item.prefix(12)), whose monitor was killed")
-    }
-    for item in logs() { done(item.text) }
+    for item in swept() + logs() { done(item.text) }
     try store.prepare()
     let shared = try store.hold()
     try Sweeper(store).sweepHolding(shared)
@@ -44,6 +38,13 @@ public struct Collector {
     }
     extendLifetime(networks)
     extendLifetime(shared)
+  }
+
+  /// What the sweeper puts right.
+  private func swept() -> [Garbage] {
+    Sweeper(store).unfinished().map { id in
+      Garbage(text: "the instance \(id.prefix(12)), whose monitor was killed") {}
+    }
   }
 
   private func logs() -> [Garbage] {
