@@ -46,7 +46,8 @@ public struct NamespaceView {
   }
 
   /// Becomes a command of the host in an instance's network namespace, as `ip netns exec` does it: with
-  /// a mount namespace of its own, in which `/sys` shows the instance's interfaces.
+  /// a mount namespace of its own, in which `/sys` shows the instance's interfaces and the files of
+  /// `/etc/netns/NAME` lie on those of `/etc`.
   ///
   /// - Throws: why it could not; else it does not return.
   public func execute(_ command: [String], in state: InstanceState) throws -> Never {
@@ -61,6 +62,7 @@ public struct NamespaceView {
       type: "sysfs", source: "sysfs", options: [], attributes: [.noSetuid, .noDevices, .noExecute])
     let place = try Descriptor.open("/sys", pathOnly | O_DIRECTORY)
     try system.attach(to: place.fd, named: "/sys")
+    try Self.bindFiles(of: state.name)
     Signal.reset()
     let arguments = command.map { strdup($0) } + [nil]
     execvp(command[0], arguments)
@@ -71,6 +73,20 @@ public struct NamespaceView {
         ? "\(command[0]): command not found"
         : "\(command[0]) cannot be executed: \(SystemError("execve", command[0], errno: .init(rawValue: reason)).errno)",
       exitCode: missing ? 127 : 126)
+  }
+
+  private static func bindFiles(of name: String) throws {
+    let directory = "/etc/netns/\(name)"
+    for file in directoryEntries(directory) {
+      let mount = try DetachedMount(cloning: "\(directory)/\(file)", recursive: false)
+      let place: Descriptor
+      do { place = try Descriptor.open("/etc/\(file)", pathOnly) } catch {
+        throw SupervisorError(
+          "\(directory)/\(file) has no place: /etc/\(file): \(error.errno). Make that, or remove the file"
+        )
+      }
+      try mount.attach(to: place.fd, named: "/etc/\(file)")
+    }
   }
 
   /// Gives an instance's network namespace a name in `/run/netns`, which goes with the instance.

@@ -40,7 +40,8 @@ struct NetnsExec: ParsableCommand {
     usage: "swrun netns exec INSTANCE COMMAND [ARG...]",
     discussion: """
       As ip netns exec does: the command has the host's files, user and privileges, and of the \
-      instance only the network; /sys shows its interfaces. Use it for tools that the instance lacks, \
+      instance only the network; /sys shows its interfaces, and files of /etc/netns/INSTANCE, where that \
+      is there, lie on those of /etc. Use it for tools that the instance lacks, \
       or that need privileges there. The exit code is the command's, 126 when it cannot be executed, \
       127 when it was not found.
 

@@ -34,6 +34,20 @@ struct NetnsTests {
       #expect(
         seen.output.contains("eth0\nlo\n") && seen.output.contains("10.20.20.3/24"), "\(seen)")
 
+      // As with ip netns exec, files of a directory with its name lie on those of /etc.
+      let files = "/etc/netns/\(name)"
+      try makeDirectories(files)
+      defer { try? removeTree(files) }
+      try writeAtomically(Array("nameserver 10.9.9.9\n".utf8), to: "\(files)/resolv.conf")
+      let resolver = try readText("/etc/resolv.conf")
+      let bound = try swrun(world, "netns", "exec", name, "cat", "/etc/resolv.conf")
+      #expect(bound.output == "nameserver 10.9.9.9\n", "\(bound)")
+      #expect(try readText("/etc/resolv.conf") == resolver)
+      try writeAtomically([], to: "\(files)/swrun-is-not-there")
+      let lost = try swrun(world, "netns", "exec", name, "true")
+      #expect(
+        lost.code == 125 && lost.errors.contains("swrun-is-not-there has no place"), "\(lost)")
+
       let attached = try swrun(world, "netns", "attach", name)
       #expect(attached.output == "/run/netns/\(name)\n", "\(attached)")
       #expect(try command(["ip", "-n", name, "-br", "addr"]).output.contains("10.20.20.2/24"))
