@@ -31,7 +31,16 @@ public struct InterfacePlan: Hashable, Sendable {
   }
 
   /// Whether the neighbours have to be told of the addresses.
-  public var announces: Bool { spec.driver?.hasNeighbours == true && !addresses.isEmpty }
+  public var announces: Bool {
+    !addresses.isEmpty && (spec.driver?.hasNeighbours == true || isProxied)
+  }
+
+  /// Whether the host answers the LAN for the addresses, and so tells it of them too.
+  var isProxied: Bool {
+    hostResources.contains { resource in
+      if case .neighbour(_, .none, parent.name) = resource { true } else { false }
+    }
+  }
 
   /// Whether it is a port of a bridge.
   public var isPort: Bool { if case .bridge = spec.kind { true } else { false } }
@@ -126,11 +135,13 @@ public struct InterfacePlan: Hashable, Sendable {
       let metric = route.metric.map { " metric \($0)" } ?? ""
       lines.append("\(inside)\(family) route add \(route.text) dev \(name)\(metric)")
     }
+    let (command, sender) =
+      isProxied ? ("arping", parent.name) : ("ip netns exec INSTANCE arping", name)
     for address in addresses where announces {
       lines.append(
         address.address.isIPv4
-          ? "ip netns exec INSTANCE arping -U -c 3 -I \(name) \(address.address)"
-          : "# three unsolicited neighbour advertisements of \(address.address) from \(name)")
+          ? "\(command) -U -c 3 -I \(sender) \(address.address)"
+          : "# three unsolicited neighbour advertisements of \(address.address) from \(sender)")
     }
     return lines
   }

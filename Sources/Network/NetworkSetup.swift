@@ -20,6 +20,8 @@ public struct NetworkSetup: ~Copyable {
     /// The neighbours are told so many times more.
     var announcements: Int
     var addresses: [IPAddress]
+    /// The index of the parent from which the host tells of them; `nil`: the interface itself does.
+    let proxy: Int32?
   }
 
   /// In a network namespace; the loopback of a new one is set up.
@@ -59,7 +61,7 @@ public struct NetworkSetup: ~Copyable {
     made.append(
       Made(
         name: plan.name, index: index, announcements: plan.announces ? 3 : 0,
-        addresses: plan.addresses.map(\.address)))
+        addresses: plan.addresses.map(\.address), proxy: plan.isProxied ? plan.parent.index : nil))
     try FaultPoint.reach("\(driver.kind) on \(plan.parent.name)")
     let hasIPv6 = Self.kernelHasIPv6
     try apply((hasIPv6 ? plan.routerSettings : []) + plan.spec.sysctls, to: plan.name)
@@ -192,17 +194,24 @@ public struct NetworkSetup: ~Copyable {
 
   /// Tells the neighbours of addresses that are new; to be called a second apart.
   ///
+  /// - Parameter host: a socket of the namespace that has the parents, in which this process is.
   /// - Returns: whether there is more to be told.
-  public mutating func announce() -> Bool {
+  public mutating func announce(_ host: inout NetlinkSocket) -> Bool {
     // Made with its first use, when the workload runs already.
-    if announcer == nil, made.contains(where: { $0.announcements > 0 }) {
+    if announcer == nil, made.contains(where: { $0.announcements > 0 && $0.proxy == nil }) {
       announcer = try? namespace.visit { try Announcer() }
     }
     for position in made.indices where made[position].announcements > 0 {
       made[position].announcements -= 1
+      let own = made[position]
       // Asked for each time: that of the parent may have changed.
-      guard let link = try? inside.link(index: made[position].index) else { continue }
-      announcer?.send(made[position].addresses, from: link)
+      if let proxy = own.proxy {
+        guard let link = try? host.link(index: proxy) else { continue }
+        try? Announcer().send(own.addresses, from: link)
+      } else {
+        guard let link = try? inside.link(index: own.index) else { continue }
+        announcer?.send(own.addresses, from: link)
+      }
     }
     return made.contains { $0.announcements > 0 }
   }

@@ -88,7 +88,7 @@ final class InterfaceMonitor {
 
   /// Tells the neighbours now, and again a second later while there is something to tell.
   func announce() {
-    if network.announce() { try? announcements.set(first: 1_000_000_000) }
+    if network.announce(&host) { try? announcements.set(first: 1_000_000_000) }
   }
 
   /// Changes what the state says of one interface, and what the hosts files say of its addresses. Not

@@ -151,7 +151,17 @@ struct NetworkTests {
         world, "network", "create", "--subnet", "10.20.20.0/24", "--subnet", "fd20::/64",
         "--ip-range", "10.20.20.64/26", "--ip-range", "fd20::100/120", "--opt", "parent=eth0",
         "--opt", "mode=l3s", "--opt", "proxy-arp", "lan")
+      let heard = try start([
+        "ip", "netns", "exec", world.lanName, "timeout", "120", "tcpdump", "-l", "-n", "-i", "p0",
+        "-c", "2",
+        "(arp and src host 10.20.20.64 and dst host 10.20.20.64) or (src host fd20::100 and icmp6[0] = 136)",
+      ])
+      #expect(try eventually { try world.lan("cat", "/proc/net/packet").lines.count > 1 })
       try done(world, "-d", "--name", "one", "--net", "lan", "--", "sleep", "1000")
+      // The host tells of both addresses before anybody asks.
+      let announced = try heard.finish()
+      #expect(announced.code == 0, "\(announced)")
+      #expect(announced.output.contains("10.20.20.64") && announced.output.contains("fd20::100"))
       let reached = try world.lan(
         "sh", "-c", "ping -c 1 -W 5 10.20.20.64; ping -c 1 -W 5 fd20::100; ip neigh; ip -6 neigh")
       #expect(
