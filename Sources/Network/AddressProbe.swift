@@ -1,6 +1,7 @@
 import Glibc
 import Linux
 import Netlink
+public import SystemPackage
 
 /// Asks the LAN behind the parents whether anybody has the addresses that an instance shall get.
 ///
@@ -33,6 +34,7 @@ public struct AddressProbe: ~Copyable {
   static let patience: Int64 = 500_000_000
 
   private var listeners: [Listener] = []
+  private let interruption: FileDescriptor?
 
   /// A parent that is listened on.
   private final class Listener {
@@ -59,7 +61,10 @@ public struct AddressProbe: ~Copyable {
   }
 
   /// Listens from now on.
-  public init(_ targets: [Target]) throws {
+  ///
+  /// - Parameter interruption: a signalfd(2) of signals that end the wait.
+  public init(_ targets: [Target], interruption: FileDescriptor? = nil) throws {
+    self.interruption = interruption
     for target in targets where !target.addresses.isEmpty {
       try Self.check(target.parent)
       do { listeners.append(try Listener(target)) } catch let error as SystemError {
@@ -126,11 +131,17 @@ public struct AddressProbe: ~Copyable {
       var entries = listeners.map {
         pollfd(fd: $0.socket.fd.rawValue, events: Int16(POLLIN), revents: 0)
       }
+      if let interruption {
+        entries.append(pollfd(fd: interruption.rawValue, events: Int16(POLLIN), revents: 0))
+      }
       // Rounded up, so that the last millisecond is not spun away.
       let milliseconds = CInt(clamping: (left + 999_999) / 1_000_000)
       let ready = Glibc.poll(&entries, nfds_t(entries.count), milliseconds)
       if ready < 0, errno != EINTR { throw SystemError("poll", "probe") }
       guard ready > 0 else { continue }
+      if entries.count > listeners.count, entries[listeners.count].revents != 0 {
+        try Wait.checkSignals(interruption, for: "answers of the LAN")
+      }
       for (entry, listener) in zip(entries, listeners) where entry.revents != 0 {
         try Self.read(listener)
       }

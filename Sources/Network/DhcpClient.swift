@@ -69,7 +69,7 @@ public struct DhcpClient: ~Copyable {
   /// Begins to look for a server, without waiting.
   public mutating func begin() { _ = perform { $0.start($1) } }
 
-  /// Gets the first lease.
+  /// Gets a lease; where one was declined, after the pause that follows.
   ///
   /// - Parameters:
   ///   - seconds: the longest wait.
@@ -81,7 +81,7 @@ public struct DhcpClient: ~Copyable {
   ) throws -> DhcpLease {
     let wait = try Wait(seconds: seconds, interruption: interruption)
     try wait.add(fd)
-    begin()
+    if exchange.isIdle { begin() }
     while true {
       if let trouble { throw trouble }
       guard try wait.next(for: "a DHCP server on \(parent)") else { break }

@@ -43,6 +43,8 @@ struct DhcpExchange {
   private(set) var deadline: Int64?
   /// The last answer that could not be used, for an error's line.
   private(set) var complaint: String?
+  /// Whether nothing is under way and nothing is had.
+  var isIdle: Bool { if case .idle = phase { true } else { false } }
   /// Whether an answer is waited for.
   var isListening: Bool {
     switch phase {

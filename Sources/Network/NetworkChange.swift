@@ -129,11 +129,18 @@ struct Wait: ~Copyable {
   /// - Throws: that it was broken off.
   borrowing func next(for what: String) throws -> Bool {
     let ready = try epoll.wait()
-    while ready.contains(2), let interruption, let signal = Signal.next(from: interruption) {
-      if Self.signals.contains(signal) {
+    if ready.contains(2) { try Self.checkSignals(interruption, for: what) }
+    return ready.contains(0) || !ready.contains(1)
+  }
+
+  /// - Throws: that one of the signals has come which break a wait off.
+  static func checkSignals(
+    _ interruption: FileDescriptor?, for what: String
+  ) throws(NetworkError) {
+    while let interruption, let signal = Signal.next(from: interruption) {
+      if signals.contains(signal) {
         throw NetworkError("interrupted while waiting for \(what)")
       }
     }
-    return ready.contains(0) || !ready.contains(1)
   }
 }

@@ -1,6 +1,7 @@
 import Glibc
 import Linux
 public import Netlink
+public import SystemPackage
 
 extension NetworkSpec {
   /// Refuses to ask where there is nobody to ask.
@@ -15,7 +16,9 @@ extension NetworkSpec {
 
   /// Refuses to ask for addresses that are not known yet.
   func checkProbe(of addresses: [InterfaceAddress]) throws(NetworkError) {
-    guard probes == true, !probesByDefault, addresses.isEmpty else { return }
+    guard probes == true, !probesByDefault, addresses.isEmpty, !sources.contains(.dhcp) else {
+      return
+    }
     throw NetworkError(
       "--net \(network ?? summary): probe has no address to ask for: \(withoutAddress ? "ip=none was given" : "who gives the address does that"). Leave it out"
     )
@@ -25,8 +28,33 @@ extension NetworkSpec {
 extension InterfacePlan {
   /// The addresses that the LAN is asked for.
   var probedAddresses: [IPAddress] {
+    probes ? addresses.map(\.address) : []
+  }
+
+  private var probes: Bool {
     spec.probes == true && spec.driver?.hasNeighbours == true && !spec.hasPrivateParent
-      ? addresses.map(\.address) : []
+  }
+
+  /// Asks the LAN for an address that a DHCP server has given, where that was asked for: RFC 2131
+  /// section 3.1 has the client do it before it uses one.
+  ///
+  /// - Parameter interruption: a signalfd(2) of signals that end the wait.
+  /// - Returns: who has it; `nil` where nobody answers.
+  public func probe(
+    _ lease: DhcpLease, _ host: inout NetlinkSocket, interruption: FileDescriptor? = nil
+  ) throws -> AddressConflict? {
+    // What the interface has already it answers for itself.
+    guard probes, !addresses.contains(lease.address) else { return nil }
+    guard let link = try host.link(index: parent.index) else {
+      throw NetworkError("\(parent.name) has gone while the LAN behind it was probed")
+    }
+    let target = AddressProbe.Target(parent: link, addresses: [lease.address.address])
+    do { try AddressProbe([target], interruption: interruption).run() } catch let conflict
+      as AddressConflict
+    {
+      return conflict
+    }
+    return nil
   }
 
   /// Whether an address was asked for by its number.

@@ -1,6 +1,7 @@
 import Linux
 import Netlink
 import Network
+import SystemPackage
 
 extension NetworkClaims {
   /// How many addresses are tried, and until when: somebody who answers to every question on the LAN
@@ -15,10 +16,11 @@ extension NetworkClaims {
   /// - Parameters:
   ///   - specs: what the plans were made of.
   ///   - existing: the instance's other interfaces.
+  ///   - interruption: a signalfd(2) of signals that end the wait.
   /// - Returns: the plans, with addresses that nobody has answered to.
   func probe(
     _ plans: [InterfacePlan], _ specs: [NetworkSpec], beside existing: [InterfacePlan] = [],
-    _ record: InstanceRecord, _ host: inout NetlinkSocket
+    _ record: InstanceRecord, _ host: inout NetlinkSocket, interruption: FileDescriptor? = nil
   ) throws -> [InterfacePlan] {
     var plans = plans
     var specs = specs
@@ -29,7 +31,7 @@ extension NetworkClaims {
       do {
         // A random wait, so that two that follow each other from address to address part ways.
         let delay = attempt == 1 ? 0 : Int64.random(in: 0...100_000_000)
-        try AddressProbe(targets).run(after: delay)
+        try AddressProbe(targets, interruption: interruption).run(after: delay)
         return plans
       } catch let conflict as AddressConflict {
         let plan = plans.first { $0.addresses.contains { $0.address == conflict.address } }

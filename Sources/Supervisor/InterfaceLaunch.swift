@@ -44,12 +44,18 @@ struct InterfaceLaunch {
   ) throws {
     let former = plans[index]
     let keeper = try LeaseKeeper(former, of: record, &network)
-    let lease = try keeper.client.acquire(
-      seconds: Self.patience, parent: former.parent.name, interruption: interruption)
     keepers.append(keeper)
+    var lease = try acquire(keeper, former)
+    var neighbour = try former.probe(lease, &host, interruption: interruption)
+    if neighbour != nil {
+      // The server gives another, after a pause. Two that are taken are enough.
+      keeper.client.decline()
+      lease = try acquire(keeper, former)
+      neighbour = try former.probe(lease, &host, interruption: interruption)
+    }
     keeper.note(lease)
     try FaultPoint.reach("the lease of \(former.name)")
-    if let reason = try LeaseCheck.conflict(lease, &host) {
+    if let reason = try LeaseCheck.conflict(lease, neighbour, former, &host) {
       keeper.client.decline()
       throw NetworkError(
         "\(former.name) has no address from the LAN of \(former.parent.name): \(reason)")
@@ -57,6 +63,11 @@ struct InterfaceLaunch {
     plans[index].adopt(lease)
     plans = RouteChoice.settle(plans, decided: index)
     try network.change(from: former, to: plans[index])
+  }
+
+  private func acquire(_ keeper: LeaseKeeper, _ plan: InterfacePlan) throws -> DhcpLease {
+    try keeper.client.acquire(
+      seconds: Self.patience, parent: plan.parent.name, interruption: interruption)
   }
 
   private func publish(_ network: inout NetworkSetup) throws {
@@ -76,8 +87,18 @@ struct InterfaceLaunch {
 
 /// Whether a lease can be used on this host.
 enum LeaseCheck {
-  /// Why not: an instance with one of the host's own addresses would take the host's traffic.
-  static func conflict(_ lease: DhcpLease, _ host: inout NetlinkSocket) throws -> String? {
+  /// Why not: somebody has the address, or an instance with one of the host's own addresses would take
+  /// the host's traffic.
+  ///
+  /// - Parameter neighbour: who has answered for the address.
+  static func conflict(
+    _ lease: DhcpLease, _ neighbour: AddressConflict?, _ plan: InterfacePlan,
+    _ host: inout NetlinkSocket
+  ) throws -> String? {
+    if let neighbour {
+      return
+        "the DHCP server \(lease.server) gave one, but \(neighbour.text(behind: plan.parent.name))"
+    }
     let address = lease.address.address
     guard try host.addresses().contains(where: { $0.address.address == address }) else {
       return nil

@@ -63,8 +63,11 @@ extension InterfaceMonitor {
     guard let position = plans.firstIndex(where: { $0.name == keeper.interface }) else { return }
     keeper.note(lease)
     do {
-      if let reason = try LeaseCheck.conflict(lease, &host) { throw NetworkError(reason) }
       let former = plans[position]
+      let neighbour = try former.probe(lease, &host)
+      if let reason = try LeaseCheck.conflict(lease, neighbour, former, &host) {
+        throw NetworkError(reason)
+      }
       var plan = former
       plan.adopt(lease)
       plan.settle(beside: plans.filter { $0.name != plan.name })

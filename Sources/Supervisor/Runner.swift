@@ -131,7 +131,8 @@ public struct Runner {
     let ports = claimed.ports
     defer { withExtendedLifetime(ports) {} }
     do {
-      let plans = try claims.probe(claimed.plans, options.networks, record, &host)
+      let plans = try claims.probe(
+        claimed.plans, options.networks, record, &host, interruption: signals.fd)
       let streams = try Streams(options, logDirectory: store.logDirectory(id))
       var launch = try Launch(
         plan, staging: store.stagingDirectory, standard: streams.standard, joining: joined)

@@ -369,4 +369,20 @@ extension String {
     }
     return count
   }
+
+  @Test("with --probe an address that somebody on the LAN has is declined, and another is taken")
+  func probed() throws {
+    try World.with { world in
+      // The LAN's end answers for all its addresses.
+      try world.ip("-n", world.lanName, "addr", "add", "10.20.20.50/32", "dev", "lo")
+      let server = try Dnsmasq(
+        world, "--dhcp-range=10.20.20.50,10.20.20.51,255.255.255.0,2m", "--dhcp-sequential-ip")
+      let run = try world.swrun(
+        "--rm", "--probe", "--net", "macvlan:eth0", "--ip", "dhcp", "--", "ip", "-br", "-4", "addr")
+      #expect(run.code == 0 && run.output.contains("10.20.20.51/24"), "\(run) \(server.log)")
+      #expect(server.log.contains("DHCPDECLINE(p0) 10.20.20.50"), "\(server.log)")
+      server.stop()
+      #expect(try world.leftovers() == [])
+    }
+  }
 }

@@ -242,4 +242,28 @@ struct ProbeTests {
       #expect(try world.leftovers() == [])
     }
   }
+
+  @Test("Ctrl-C ends the wait for answers")
+  func interrupted() throws {
+    try World.with { world in
+      try makeDirectories("\(world.directory)/run")
+      // It waits for this before it asks, and so has the signal when it does.
+      let lock = try FileLock.hold("\(world.directory)/run/lock")
+      let waiting = try world.startSwrun(
+        "--probe", "--net", "macvlan:eth0", "--ip", "10.20.20.9", "--", "true")
+      #expect(
+        eventually {
+          ((try? readText("/proc/locks")) ?? "").split(separator: "\n").contains {
+            $0.contains("-> FLOCK") && $0.contains(" \(waiting.pid) ")
+          }
+        })
+      kill(waiting.pid, SIGINT)
+      _ = consume lock
+      let result = try waiting.finish()
+      #expect(result.code == 125)
+      #expect(
+        result.errors == "swrun: interrupted while waiting for answers of the LAN\n", "\(result)")
+      #expect(try world.leftovers() == [])
+    }
+  }
 }
