@@ -28,6 +28,14 @@ pid_t swrun_clone3(uint64_t flags, int *pidfd) {
   return (pid_t)syscall(SYS_clone3, &args, sizeof args);
 }
 
+pid_t swrun_clone3_sibling(uint64_t flags, int *pidfd) {
+  struct clone_args args = {
+      .flags = flags | CLONE_PIDFD | CLONE_PARENT,
+      .pidfd = (uint64_t)(uintptr_t)pidfd,
+  };
+  return (pid_t)syscall(SYS_clone3, &args, sizeof args);
+}
+
 pid_t swrun_fork(void) { return fork(); }
 
 int swrun_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
@@ -58,8 +66,9 @@ int swrun_move_mount(int from, const char *from_path, int to, const char *to_pat
 }
 
 int swrun_mount_setattr(int dirfd, const char *path, unsigned flags, uint64_t set, uint64_t clear,
-                        uint64_t propagation) {
-  struct mount_attr attr = {.attr_set = set, .attr_clr = clear, .propagation = propagation};
+                        uint64_t propagation, uint64_t user_namespace) {
+  struct mount_attr attr = {
+      .attr_set = set, .attr_clr = clear, .propagation = propagation, .userns_fd = user_namespace};
   return (int)syscall(SYS_mount_setattr, dirfd, path, flags, &attr, sizeof attr);
 }
 

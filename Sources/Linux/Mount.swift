@@ -83,7 +83,20 @@ public struct DetachedMount: ~Copyable, Sendable {
       "mount_setattr", "",
       swrun_mount_setattr(
         fd.rawValue, "", flags, UInt64(attributes.rawValue), UInt64(clear.rawValue),
-        UInt64(MS_PRIVATE)))
+        UInt64(MS_PRIVATE), 0))
+  }
+
+  /// Shows files under other owners, by the mapping of a user namespace (Linux 5.12). It must not be
+  /// attached yet.
+  public borrowing func mapIDs(
+    by namespace: borrowing Namespace, recursive: Bool
+  ) throws(SystemError) {
+    let idMap: UInt64 = 0x10_0000
+    try check(
+      "mount_setattr", "idmap",
+      swrun_mount_setattr(
+        fd.rawValue, "", Self.emptyPath | (recursive ? Self.recursiveFlag : 0), idMap, 0, 0,
+        UInt64(namespace.fd.rawValue)))
   }
 
   /// move_mount(2) onto an open directory or file: what was opened is what is covered, however the
@@ -105,7 +118,7 @@ public enum MountNamespace {
     try check(
       "mount_setattr", "/",
       swrun_mount_setattr(
-        AT_FDCWD, "/", DetachedMount.recursiveFlag, 0, 0, UInt64(MS_PRIVATE)))
+        AT_FDCWD, "/", DetachedMount.recursiveFlag, 0, 0, UInt64(MS_PRIVATE), 0))
   }
 
   /// Makes the mount point `root` the root directory and lets go of the old one, pivot_root(2) with

@@ -26,10 +26,17 @@ public struct Namespace: ~Copyable, Sendable {
   }
 
   /// Opens the file of a network namespace that somebody else names; `nil` for one that is none.
+  public static func network(at path: String) throws(SystemError) -> Namespace? {
+    try open(at: path, .network)
+  }
+
+  /// Opens the file of a namespace that somebody else names; `nil` for one that is not of the kind.
   ///
   /// It is looked at before it is opened for reading: a pipe or a device would make that wait, or do
   /// something.
-  public static func network(at path: String) throws(SystemError) -> Namespace? {
+  public static func open(
+    at path: String, _ kind: NamespaceKinds
+  ) throws(SystemError) -> Namespace? {
     let place = try Descriptor.open(path, pathOnly)
     var status = statfs()
     try check("fstatfs", path, fstatfs(place.fd.rawValue, &status))
@@ -37,8 +44,8 @@ public struct Namespace: ~Copyable, Sendable {
     guard status.f_type == 0x6e73_6673 else { return nil }
     let namespace = try Namespace(path: "/proc/self/fd/\(place.fd.rawValue)")
     // NS_GET_NSTYPE, ioctl_ns(2)
-    let kind = try check("ioctl", path, swrun_ioctl_int(namespace.fd.rawValue, 0xb703, 0))
-    return UInt64(kind) == NamespaceKinds.network.rawValue ? .some(namespace) : nil
+    let found = try check("ioctl", path, swrun_ioctl_int(namespace.fd.rawValue, 0xb703, 0))
+    return UInt64(found) == kind.rawValue ? .some(namespace) : nil
   }
 
   public var fd: FileDescriptor { descriptor.fd }
@@ -60,6 +67,8 @@ public struct Namespace: ~Copyable, Sendable {
     _ body: () throws -> Result
   ) throws -> Result {
     let home = try Namespace(path: "/proc/self/ns/net")
+    // Who may not enter namespaces may still stay in its own.
+    if try identity() == home.identity() { return try body() }
     try enter(.network)
     let result: Result
     do { result = try body() } catch {

@@ -6,6 +6,7 @@ extension Spec {
       found.add("ociVersion", "\(ociVersion.debugDescription) is not 1.x")
     }
     checkNamespaces(&found)
+    checkUserNamespace(&found)
     checkProcess(&found)
     checkUnsupported(&found)
     return found.list
@@ -25,17 +26,20 @@ extension Spec {
 
   private func checkNamespaces(_ found: inout Faults) {
     let kinds = ["cgroup", "ipc", "mount", "pid", "uts"]
-    let given = linux.namespaces.map(\.type).filter { $0 != "network" }
-    if given.sorted() != kinds || linux.namespaces.count > kinds.count + 1 {
+    let given = linux.namespaces.map(\.type)
+    let mayBeShared = ["network", "user"]
+    if given.filter({ !mayBeShared.contains($0) }).sorted() != kinds
+      || Set(given).count < given.count
+    {
       found.add(
         "linux.namespaces",
-        "has to be \(kinds.joined(separator: ", ")) and, unless the host's is to be shared, network, each once"
+        "has to be \(kinds.joined(separator: ", ")) and, unless the host's is to be shared, network and user, each once"
       )
     }
     for (index, namespace) in linux.namespaces.enumerated() {
       guard let place = namespace.path else { continue }
       let path = "linux.namespaces[\(index)].path"
-      if namespace.type != "network" {
+      if !mayBeShared.contains(namespace.type) {
         found.unsupported(path, true)
       } else if !place.hasPrefix("/") || place.utf8.contains(0) {
         found.add(path, "\(place.debugDescription) is not absolute")
@@ -66,8 +70,6 @@ extension Spec {
     found.unsupported("process.scheduler", process.scheduler != nil)
     found.unsupported("process.ioPriority", process.ioPriority != nil)
     found.unsupported("process.execCPUAffinity", process.execCPUAffinity != nil)
-    found.unsupported("linux.uidMappings", !linux.uidMappings.isEmpty)
-    found.unsupported("linux.gidMappings", !linux.gidMappings.isEmpty)
     found.unsupported("linux.timeOffsets", linux.timeOffsets != nil)
     found.unsupported("linux.devices", !linux.devices.isEmpty)
     found.unsupported("linux.cgroupsPath", linux.cgroupsPath != nil)

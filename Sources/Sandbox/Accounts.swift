@@ -31,6 +31,11 @@ public struct Accounts {
     return found
   }
 
+  /// What a user is called; `nil` for one that is not there.
+  public func name(of uid: UInt32) -> String? {
+    users.first { UInt32($0[2]) == uid }.map { String($0[0]) }
+  }
+
   /// Who runs, with what groups, and the home directory.
   ///
   /// - Parameter text: `name`, `uid`, `name:group`, `uid:gid`; `nil` for root.

@@ -16,7 +16,7 @@ public enum Entry {
     _ workload: LaunchPlan.Workload, in instance: borrowing Pidfd, standard: StandardStreams,
     agent: SeccompAgentHandler
   ) throws -> Running {
-    try instance.enterNamespaces([.network, .mount, .pid, .ipc, .uts, .cgroup])
+    let ids = try enter(instance)
     let ends = try DescriptorPair.sockets()
     let near = Channel(ends.first)
     try near.askForSenders()
@@ -24,7 +24,7 @@ public enum Entry {
     let pid = swrun_fork()
     if pid == 0 {
       _ = near.release()
-      run(workload, standard: standard, far)
+      run(workload, ids: ids, standard: standard, far)
     }
     try check("fork", "", pid)
     let pidfd = try Pidfd(pid: pid)
@@ -46,11 +46,32 @@ public enum Entry {
     }
   }
 
+  /// Goes into the namespaces of an instance that are not this process's own already.
+  ///
+  /// - Returns: the ids of the user namespace, where that is one of them. They are read before: inside,
+  ///   `/proc` is the workload's.
+  private static func enter(_ instance: borrowing Pidfd) throws -> UserNamespaceView? {
+    let pid = try Pidfd.number(instance.fd)
+    var kinds: NamespaceKinds = [.mount, .pid, .ipc, .uts, .cgroup]
+    // The host's network is not to be entered by who has no privilege over it, and is there already.
+    for (name, kind) in [("net", NamespaceKinds.network), ("user", .user)]
+    where FileIdentity(path: "/proc/self/ns/\(name)")
+      != FileIdentity(path: "/proc/\(pid)/ns/\(name)")
+    {
+      kinds.insert(kind)
+    }
+    let ids = kinds.contains(.user) ? try UserNamespaceView(pid: pid) : nil
+    if ids != nil { try ChildIdentity.dropGroups() }
+    try instance.enterNamespaces(kinds)
+    return ids
+  }
+
   private static func run(
-    _ workload: LaunchPlan.Workload, standard: StandardStreams, _ channel: consuming Channel
+    _ workload: LaunchPlan.Workload, ids: UserNamespaceView?, standard: StandardStreams,
+    _ channel: consuming Channel
   ) -> Never {
     var code: CInt = 0
-    do { try become(workload, standard: standard, channel) } catch {
+    do { try become(workload, ids, standard: standard, channel) } catch {
       channel.send(error.report)
       code = CInt(error.exitCode)
     }
@@ -59,10 +80,12 @@ public enum Entry {
 
   /// Returns only by a failure.
   private static func become(
-    _ workload: LaunchPlan.Workload, standard: StandardStreams, _ channel: borrowing Channel
+    _ workload: LaunchPlan.Workload, _ ids: UserNamespaceView?, standard: StandardStreams,
+    _ channel: borrowing Channel
   ) throws(ChildFailure) {
     try step("PR_SET_PDEATHSIG") { () throws(SystemError) in try dieWithParent() }
     setsid()
+    if let ids { try ChildIdentity.adopt(workload, ids) }
     try step("limiting capabilities") { () throws(SystemError) in
       try workload.bounding.limitBounding()
     }

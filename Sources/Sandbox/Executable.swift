@@ -11,6 +11,16 @@ public enum Executable {
     swrun_prctl(4, 0, 0, 0, 0)
   }
 
+  /// Executes swrun again from a read-only mount of its file, from whichever namespace this is.
+  ///
+  /// - Parameter path: the file, as it is called in this mount namespace.
+  public static func seal(_ path: String) throws -> Never {
+    let file = try DetachedMount(cloning: path, recursive: false)
+    try file.set([.readOnly, .noSetuid, .noDevices], recursive: false)
+    swrun_execveat(file.fd.rawValue, CommandLine.unsafeArgv, environ)
+    throw SystemError("execveat", path)
+  }
+
   /// Executes swrun again from a read-only mount of its file. A workload that has its script's first
   /// line say `#!/proc/self/exe` makes the kernel execute swrun in its place; what it can open then is
   /// this mount, which nobody can write.
@@ -25,9 +35,6 @@ public enum Executable {
     if status.f_flags & 1 != 0 { return }
     // Who may not mount cannot launch either, and is told so by name later.
     guard CapabilitySet.current().contains("CAP_SYS_ADMIN") else { return }
-    let file = try DetachedMount(cloning: "/proc/self/exe", recursive: false)
-    try file.set([.readOnly, .noSetuid, .noDevices], recursive: false)
-    swrun_execveat(file.fd.rawValue, CommandLine.unsafeArgv, environ)
-    throw SystemError("execveat", "/proc/self/exe")
+    try seal("/proc/self/exe")
   }
 }

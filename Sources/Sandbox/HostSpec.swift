@@ -58,7 +58,8 @@ extension Spec {
         capabilities: Capabilities(
           bounding: bounding, effective: capabilities),
         noNewPrivileges: request.security.noNewPrivileges),
-      mounts: Self.mounts(privileged: request.security.privileged)
+      mounts: Self.mounts(
+        privileged: request.security.privileged, groups: request.userNamespace)
         + request.volumes.map {
           Mount(
             destination: $0.destination, type: "bind", source: $0.source,
@@ -72,11 +73,22 @@ extension Spec {
     linux.maskedPaths += request.hiddenPaths
     domainname = request.domainname
     networkNamespace = request.network
+    userNamespace = request.userNamespace
+    if case .new(let uids, let gids) = userNamespace {
+      let user = process.user
+      guard uids.outside(user.uid) != nil else {
+        throw SandboxError("-u: uid \(user.uid) is not in the user namespace; map it with --uidmap")
+      }
+      for gid in [user.gid] + user.additionalGids where gids.outside(gid) == nil {
+        throw SandboxError("-u: gid \(gid) is not in the user namespace; map it with --gidmap")
+      }
+    }
   }
 
   /// With `privileged` `/sys` can be written, and `/dev` is the host's but for its terminals, shared
   /// memory and message queues; nothing is made in the host's `/dev` for what it does not have.
-  private static func mounts(privileged: Bool) -> [Mount] {
+  private static func mounts(privileged: Bool, groups: UserNamespace) -> [Mount] {
+    let standardMounts = standardMounts(groups: groups)
     guard privileged else { return standardMounts }
     return standardMounts.compactMap { mount in
       var mount = mount
@@ -89,7 +101,10 @@ extension Spec {
     }
   }
 
-  private static var standardMounts: [Mount] {
+  private static func standardMounts(groups: UserNamespace) -> [Mount] {
+    // That of the terminals, tty(4).
+    var terminals = ["gid=5"]
+    if case .new(_, let gids) = groups, gids.outside(5) == nil { terminals = [] }
     var mounts = [
       Mount(
         destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"]),
@@ -110,7 +125,7 @@ extension Spec {
         options: ["nosuid", "noexec", "strictatime", "mode=755", "size=65536k"]),
       Mount(
         destination: "/dev/pts", type: "devpts", source: "devpts",
-        options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]),
+        options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"] + terminals),
       Mount(
         destination: "/dev/shm", type: "tmpfs", source: "shm",
         options: ["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"]),

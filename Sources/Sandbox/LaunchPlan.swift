@@ -7,6 +7,7 @@ public struct LaunchPlan: Hashable, Sendable {
   public let hostname: String?
   public let domainname: String?
   public let network: Spec.NetworkNamespace
+  public var userNamespace: Spec.UserNamespace
   /// The directory that becomes `/`.
   public let root: String
   public let readOnlyRoot: Bool
@@ -116,6 +117,7 @@ public struct LaunchPlan: Hashable, Sendable {
     hostname = spec.hostname
     domainname = spec.domainname
     network = spec.networkNamespace
+    userNamespace = spec.userNamespace
     root = spec.root.path
     readOnlyRoot = spec.root.readonly
     self.usesInit = usesInit

@@ -37,12 +37,12 @@ public struct Launch: ~Copyable {
   /// - Parameters:
   ///   - staging: an empty directory of swrun's own.
   ///   - standard: what the workload gets where it has no terminal of its own.
-  ///   - network: the namespace that the plan has it join.
+  ///   - network, user: the namespaces that the plan has it join.
   /// - Throws: `SystemError`, with the capability that is missing in its reason.
   public init(
     _ plan: LaunchPlan, staging: String, standard: StandardStreams,
-    joining network: borrowing Namespace? = nil
-  ) throws(SystemError) {
+    joining network: borrowing Namespace? = nil, user: borrowing Namespace? = nil
+  ) throws {
     var kinds: NamespaceKinds = [.mount, .pid, .ipc, .uts, .cgroup]
     var joined: FileDescriptor?
     switch plan.network {
@@ -59,16 +59,66 @@ public struct Launch: ~Copyable {
     try near.askForSenders()
     let far = Channel(ends.second)
     var raw: CInt = -1
-    let pid = swrun_clone3(kinds.rawValue, &raw)
-    if pid == 0 {
+    // From a user namespace of its own, a network that belongs to others cannot be entered any more.
+    let home: Namespace?
+    if let place = joined, plan.userNamespace != .shared {
+      home = try Namespace(path: "/proc/self/ns/net")
+      try check("setns", "", setns(place.rawValue, CInt(NamespaceKinds.network.rawValue)))
+      joined = nil
+    } else {
+      home = nil
+    }
+    let result = Result { () throws -> pid_t in
+      switch plan.userNamespace {
+      case .new: kinds.insert(.user)
+      case .shared: break
+      case .joined(let path):
+        switch user {
+        case .some(let held): return try UserNamespaceEntry.clone(kinds, in: held, &raw)
+        case .none: preconditionFailure("the user namespace \(path) was not opened")
+        }
+      }
+      return try check("clone3", "", swrun_clone3(kinds.rawValue, &raw))
+    }
+    if case .success(0) = result {
       _ = near.release()
       ChildMain(plan: plan, staging: staging, standard: standard, joined: joined).run(far)
     }
-    try check("clone3", "", pid)
+    switch home {
+    case .some(let home): try home.enter(.network)
+    case .none: break
+    }
+    let pid = try result.get()
+    let pidfd = Pidfd(Descriptor(owning: raw))
+    if let failure = Self.prepare(plan, near, pid, network) {
+      Self.end(pidfd)
+      throw failure
+    }
     self.pid = pid
-    pidfd = Pidfd(Descriptor(owning: raw))
+    self.pidfd = pidfd
     channel = near
     terminal = nil
+  }
+
+  /// What a child in a user namespace waits for.
+  private static func prepare(
+    _ plan: LaunchPlan, _ channel: borrowing Channel, _ pid: pid_t, _ network: borrowing Namespace?
+  ) -> (any Error)? {
+    do {
+      switch plan.userNamespace {
+      case .shared: return nil
+      case .joined: break
+      case .new(let uids, let gids):
+        try UserNamespaceEntry.write(uids: uids, gids: gids, of: pid)
+      }
+      try HostTrees.hand(plan, over: channel, to: pid, network: network)
+      return nil
+    } catch { return error }
+  }
+
+  private static func end(_ pidfd: borrowing Pidfd) {
+    _ = try? pidfd.send(SIGKILL)
+    _ = try? pidfd.wait()
   }
 
   /// The network namespace of the new process, where that is its own or the host's; one that it joins
@@ -104,10 +154,7 @@ public struct Launch: ~Copyable {
   }
 
   /// Ends a launch that cannot go on, and waits for its end.
-  public consuming func abandon() {
-    _ = try? pidfd.send(SIGKILL)
-    _ = try? pidfd.wait()
-  }
+  public consuming func abandon() { Self.end(pidfd) }
 
   /// The running process and the master of its terminal.
   public consuming func finish() -> (Running) {

@@ -22,6 +22,7 @@ public struct RunRequest: Hashable, Sendable {
   /// The network namespace that it runs in.
   public var network = Spec.NetworkNamespace.new
   public var security = SecurityRequest()
+  public var userNamespace = Spec.UserNamespace.shared
   /// Directories of swrun's own that the workload must not see.
   public var hiddenPaths: [String] = []
 

@@ -23,9 +23,19 @@ public struct Executor {
 
   public init(_ store: InstanceStore) { self.store = store }
 
+  private func check(_ user: Spec.User, in spec: Spec) throws(SupervisorError) {
+    guard case .new(let uids, let gids) = spec.userNamespace else { return }
+    if uids.outside(user.uid) == nil {
+      throw SupervisorError("-u: uid \(user.uid) is not in the instance's user namespace")
+    }
+    for gid in [user.gid] + user.additionalGids where gids.outside(gid) == nil {
+      throw SupervisorError("-u: gid \(gid) is not in the instance's user namespace")
+    }
+  }
+
   /// - Returns: the command's exit code.
   public func run(in state: InstanceState) throws -> Int32 {
-    try Privilege.check()
+    try Rootless(store).obtain(in: state)
     guard store.isAlive(state.id), let process = state.process?.open() else {
       throw SupervisorError(
         "\(state.name) is not running; swrun ps lists those that are")
@@ -38,6 +48,7 @@ public struct Executor {
     let adapted = try spec.process.adapted(
       command: command, environment: environment, workingDirectory: workingDirectory, user: user,
       terminal: terminal, root: spec.root.path)
+    try check(adapted.user, in: spec)
     let program = try SeccompCache(directory: store.seccompDirectory).workloadProgram(spec)
     let isLandlocked = landlock && state.landlock?.inForce == true
     let workload = try LaunchPlan.Workload(

@@ -8,7 +8,7 @@ public enum Explanation {
   public static func lines(_ spec: Spec, _ interfaces: [InterfacePlan], usesInit: Bool) -> [String]
   {
     var lines: [String] = []
-    let unshare = "unshare --mount --pid --ipc --uts --cgroup --fork"
+    let unshare = userNamespace(spec) + " --mount --pid --ipc --uts --cgroup --fork"
     switch spec.networkNamespace {
     case .new:
       lines.append("# the network, from the host's side")
@@ -72,6 +72,19 @@ public enum Explanation {
       "  env -i -C \(quoted(process.cwd)) "
         + (process.env + process.args).map(quoted).joined(separator: " "))
     return lines
+  }
+
+  /// `unshare` with the user namespace, which the others belong to.
+  private static func userNamespace(_ spec: Spec) -> String {
+    switch spec.userNamespace {
+    case .shared: return "unshare"
+    case .joined(let path): return "nsenter --user=\(quoted(path)) unshare"
+    case .new(let uids, let gids):
+      func options(_ name: String, _ map: IDMap) -> String {
+        map.ranges.map { " --map-\(name) \($0.inside):\($0.outside):\($0.size)" }.joined()
+      }
+      return "unshare --user" + options("users", uids) + options("groups", gids)
+    }
   }
 
   /// As setpriv(1) takes a set.

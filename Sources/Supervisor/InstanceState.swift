@@ -2,6 +2,7 @@ import FoundationEssentials
 public import Linux
 public import Netlink
 public import Network
+import OCI
 public import Sandbox
 
 /// What is known of an instance: written by its monitor, read by every other command.
@@ -43,6 +44,19 @@ public struct InstanceState: Sendable, Codable {
   public var names: NameRecord?
   /// Whether Landlock is in force, and if not, why.
   public var landlock: LandlockRecord?
+  /// The ids of its user namespace, where `--userns auto` may give those outside to nobody else.
+  public var userMaps: UserMaps?
+
+  public struct UserMaps: Hashable, Sendable, Codable {
+    public let uids: IDMap
+    public let gids: IDMap
+
+    init?(_ namespace: Spec.UserNamespace) {
+      guard case .new(let uids, let gids) = namespace else { return nil }
+      self.uids = uids
+      self.gids = gids
+    }
+  }
 
   public struct NamespaceRecord: Hashable, Sendable, Codable {
     public let device: UInt64

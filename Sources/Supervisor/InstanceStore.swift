@@ -39,7 +39,27 @@ public struct InstanceStore: Sendable {
   var stagingDirectory: String { "\(root)/rootfs" }
   var seccompDirectory: String { "\(root)/seccomp" }
 
-  /// Makes the directories, readable by root alone.
+  /// Refuses directories that somebody else has made or can write: what is recorded there would be
+  /// believed.
+  public func checkOwner() throws {
+    for path in [root, stateDirectory] {
+      var status = stat()
+      guard stat(path, &status) == 0 else { continue }
+      let reason: String
+      if status.st_uid != geteuid() {
+        reason = "belongs to uid \(status.st_uid), not to uid \(geteuid())"
+      } else if status.st_mode & 0o022 != 0 {
+        reason = "can be written by others (chmod go-w it)"
+      } else {
+        continue
+      }
+      throw SupervisorError(
+        "\(path) \(reason): what is recorded there cannot be trusted. Choose another with \(path == root ? "--root" : "--state-dir")"
+      )
+    }
+  }
+
+  /// Makes the directories, readable by their owner alone.
   func prepare() throws {
     do {
       for name in ["instances", "names", "rootfs", "seccomp"] {
@@ -48,7 +68,8 @@ public struct InstanceStore: Sendable {
     } catch {
       if error.errno == .permissionDenied {
         throw SupervisorError(
-          "no privilege to write \(root): CAP_DAC_OVERRIDE is missing. Run swrun as root")
+          "uid \(geteuid()) cannot make the state directory \(root). Choose another with --root, or run swrun as root"
+        )
       }
       throw SupervisorError(
         "the state directory \(root) cannot be made: \(error.errno). Choose another with --root")

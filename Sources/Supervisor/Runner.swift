@@ -26,6 +26,7 @@ public struct RunOptions: Sendable {
   /// `--bundle`: the directory of an OCI bundle, which then says what is run and how.
   public var bundle: String?
   public var names = NameOptions()
+  public var userNamespace: UserNamespaceRequest?
 
   public init(request: RunRequest) { self.request = request }
 }
@@ -55,6 +56,7 @@ public struct Runner {
     let sharing: NetworkSharing?
     let names: NamePlan
     let landlock: LandlockRecord
+    let users: UserNamespacePlan
   }
 
   private func draft() throws -> Draft {
@@ -70,9 +72,15 @@ public struct Runner {
       request.hostname = try hostName()
     }
     request.network = sharing?.network ?? .new
+    let users = try UserNamespacePlan(options.userNamespace, of: request.id, in: store)
+    if spec == nil {
+      request.userNamespace = try users.namespace()
+      request.user = try request.user ?? users.user()
+    }
     if var bundle = spec {
       bundle.linux.maskedPaths += request.hiddenPaths
       bundle.networkNamespace = request.network
+      bundle.userNamespace = try users.namespace(ofBundle: bundle)
       bundle.hostname = options.request.hostname ?? bundle.hostname
       bundle.domainname = options.request.domainname ?? bundle.domainname
       spec = bundle
@@ -82,7 +90,9 @@ public struct Runner {
     whole.mounts += names.files.map { $0.mount(from: store.directory(request.id)) }
     let landlock = LandlockRecord(
       whole, isWanted: options.request.security.landlock, isHosting: options.bundle == nil)
-    return Draft(spec: whole, sharing: sharing, names: names, landlock: landlock)
+    if let fault = whole.userNamespaceFaults().first { throw SupervisorError("\(fault)") }
+    return Draft(
+      spec: whole, sharing: sharing, names: names, landlock: landlock, users: users)
   }
 
   private var claims: NetworkClaims { NetworkClaims(store: store, id: options.request.id) }
@@ -91,7 +101,7 @@ public struct Runner {
   ///
   /// - Returns: the workload's exit code, or 0 for one in the background.
   public func run() throws -> Int32 {
-    try Privilege.check()
+    try Rootless(store).obtain(options.networks, bundle: options.bundle)
     try store.prepare()
     if options.interactive, options.request.terminal, !options.detached,
       !isTerminal(.standardInput)
@@ -115,7 +125,7 @@ public struct Runner {
     let spec = draft.spec
     try spec.checkSecurityModules()
     let filters = SeccompCache(directory: store.seccompDirectory)
-    let plan = try LaunchPlan(
+    var plan = try LaunchPlan(
       spec, usesInit: options.usesInit, seccomp: try filters.workloadProgram(spec),
       initFilter: options.usesInit ? try filters.program(.standard(capabilities: [])) : [],
       landlock: draft.landlock.inForce ? LandlockPlan(spec) : nil)
@@ -123,9 +133,11 @@ public struct Runner {
     let signals = try Session.signalDescriptor()
 
     let joined = try draft.sharing?.open()
+    let user = try openUserNamespace(spec)
     let claimed = try claim(draft)
     var host = claimed.host
     let record = claimed.record
+    plan.userNamespace = claimed.userNamespace
     let lock = claimed.lock
     // Kept until the instance has ended.
     let ports = claimed.ports
@@ -135,7 +147,8 @@ public struct Runner {
         claimed.plans, options.networks, record, &host, interruption: signals.fd)
       let streams = try Streams(options, logDirectory: store.logDirectory(id))
       var launch = try Launch(
-        plan, staging: store.stagingDirectory, standard: streams.standard, joining: joined)
+        plan, staging: store.stagingDirectory, standard: streams.standard, joining: joined,
+        user: user)
       var network: NetworkSetup
       do {
         let namespace =
@@ -187,7 +200,17 @@ public struct Runner {
     }
   }
 
+  /// Opens the user namespace that is joined.
+  private func openUserNamespace(_ spec: Spec) throws -> Namespace? {
+    guard case .joined(let path) = spec.userNamespace else { return nil }
+    do {
+      if let namespace = try Namespace.open(at: path, .user) { return .some(namespace) }
+    } catch { throw SupervisorError("the user namespace \(path) cannot be opened: \(error.errno)") }
+    throw SupervisorError("\(path) is not a user namespace; lsns -t user lists those of processes")
+  }
+
   private struct Claim: ~Copyable {
+    var userNamespace: Spec.UserNamespace
     var host: NetlinkSocket
     var plans: [InterfacePlan]
     var record: InstanceRecord
@@ -198,9 +221,10 @@ public struct Runner {
   /// Decides what is shared with other instances, name and addresses, while nobody else can.
   private func claim(_ draft: Draft) throws -> Claim {
     let id = options.request.id
-    let spec = draft.spec
+    var spec = draft.spec
     let shared = try store.hold()
     try Sweeper(store).sweepHolding(shared)
+    if draft.users.isShared { spec.userNamespace = try draft.users.namespace() }
     let needsNetworks = options.networks.contains { $0.kind.makesInterface }
     let networks = needsNetworks ? try claims.hold(options.networks) : nil
     var plans = try claims.plan(options.networks, publishing: options.ports)
@@ -224,6 +248,9 @@ public struct Runner {
         networks: plans.map(InstanceState.NetworkRecord.init), hostNamespace: .init(hostNamespace))
       state.shared = draft.sharing?.summary
       state.landlock = draft.landlock
+      if draft.users.claimsIDs {
+        state.userMaps = InstanceState.UserMaps(spec.userNamespace)
+      }
       state.names = draft.names.record(hostGateway: gateway)
       try draft.names.make(state, in: store)
       try store.write(spec, of: id)
@@ -231,7 +258,9 @@ public struct Runner {
       try store.write(state)
       try claims.takeLeases(plans)
       _ = consume networks
-      return Claim(host: host, plans: plans, record: record, lock: lock, ports: ports)
+      return Claim(
+        userNamespace: spec.userNamespace, host: host, plans: plans, record: record, lock: lock,
+        ports: ports)
     } catch {
       if networks != nil {
         claims.giveBack(plans.map(InstanceState.NetworkRecord.init), user: id, &host)

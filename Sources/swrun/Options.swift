@@ -7,31 +7,58 @@ struct StateOptions: ParsableArguments {
   @Option(
     name: .customLong("root"),
     help: ArgumentHelp(
-      "Directory of the running instances' state ($SWRUN_ROOT; default: /run/swrun).",
+      "Directory of the running instances' state ($SWRUN_ROOT; default: /run/swrun, without root $XDG_RUNTIME_DIR/swrun).",
       valueName: "dir"))
   var root: String?
 
   @Option(
     name: .customLong("state-dir"),
     help: ArgumentHelp(
-      "Directory of what outlives a reboot ($SWRUN_STATE_DIR; default: /var/lib/swrun).",
+      "Directory of what outlives a reboot ($SWRUN_STATE_DIR; default: /var/lib/swrun, without root $XDG_DATA_HOME/swrun).",
       valueName: "dir"))
   var stateDirectory: String?
 
   /// The store, after what a crash has left in it was put right.
   func store(swept: Bool = true) throws -> InstanceStore {
     var store = InstanceStore(
-      root: try Self.path(root, "SWRUN_ROOT", "/run/swrun"),
-      stateDirectory: try Self.path(stateDirectory, "SWRUN_STATE_DIR", "/var/lib/swrun"))
+      root: try Self.path(root, "SWRUN_ROOT", Self.runtimeDirectory),
+      stateDirectory: try Self.path(stateDirectory, "SWRUN_STATE_DIR", Self.dataDirectory))
     store.report = { printError($0) }
+    try store.checkOwner()
     if swept { try Sweeper(store).sweep() }
     return store
   }
 
+  private static func variable(_ name: String) -> String? {
+    getenv(name).map { String(cString: $0) }.flatMap { $0.hasPrefix("/") ? $0 : nil }
+  }
+
+  /// Source: XDG Base Directory Specification.
+  private static func runtimeDirectory() throws -> String {
+    if geteuid() == 0 { return "/run/swrun" }
+    guard let directory = variable("XDG_RUNTIME_DIR") else {
+      throw ValidationError(
+        "without root the state is in $XDG_RUNTIME_DIR/swrun, and XDG_RUNTIME_DIR is not set; set it, or say --root"
+      )
+    }
+    return "\(directory)/swrun"
+  }
+
+  private static func dataDirectory() throws -> String {
+    if geteuid() == 0 { return "/var/lib/swrun" }
+    if let directory = variable("XDG_DATA_HOME") { return "\(directory)/swrun" }
+    guard let home = variable("HOME") else {
+      throw ValidationError(
+        "without root logs are in $HOME/.local/share/swrun, and HOME is not set; set it, or say --state-dir"
+      )
+    }
+    return "\(home)/.local/share/swrun"
+  }
+
   private static func path(
-    _ option: String?, _ variable: String, _ fallback: String
+    _ option: String?, _ variable: String, _ fallback: () throws -> String
   ) throws -> String {
-    let text = option ?? getenv(variable).map { String(cString: $0) } ?? fallback
+    let text = try option ?? getenv(variable).map { String(cString: $0) } ?? fallback()
     guard text.hasPrefix("/"), text.contains(where: { $0 != "/" }) else {
       throw ValidationError("\(text.debugDescription) is not an absolute path")
     }

@@ -46,6 +46,10 @@ struct Run: ParsableCommand {
       /run and /var/tmp. It has few capabilities, no way to get more, and a seccomp filter; swrun(1) \
       lists them. Its PID 1 is swrun's init.
 
+      USERS. With --userns auto the instance's root and users are ids of the host that nobody else has \
+      and that may nothing there (/etc/subuid, account containers). Without root swrun does so itself; \
+      then only --net none and host work. See USER NAMESPACES and ROOTLESS in swrun(1).
+
       EXIT CODE. The command's; 128+n when signal n ended it; 125 when swrun failed, 126 when the \
       command cannot be executed, 127 when it was not found.
 
@@ -75,6 +79,7 @@ struct Run: ParsableCommand {
   var gateways: [String] = []
 
   @OptionGroup(title: "Names") var names: NameArguments
+  @OptionGroup(title: "User namespace") var users: UserNamespaceArguments
   @Flag(
     name: .customLong("probe"),
     help: "Ask the LAN first whether anybody has the addresses (1 s); --net has it as a key.")
@@ -159,6 +164,7 @@ struct Run: ParsableCommand {
       "--state-dir", "--help",
       "--version",
     ] + NameArguments.optionNames + SecurityArguments.optionNames
+    + UserNamespaceArguments.optionNames
 
   mutating func run() throws {
     var request = RunRequest(id: InstanceName.randomID(), command: try requestedCommand())
@@ -172,6 +178,7 @@ struct Run: ParsableCommand {
     var options = RunOptions(request: request)
     options.networks = try specs()
     options.names = try names.options()
+    options.userNamespace = try users.request()
     options.ports = try ports.flatMap { try PublishedPort.parse($0) }
     options.name = name
     options.detached = detached
@@ -196,6 +203,10 @@ struct Run: ParsableCommand {
     let decided =
       !command.isEmpty || terminal || !environment.isEmpty || workingDirectory != nil
       || user != nil || !volumes.isEmpty || security.isUsed
+    if try users.request() != nil {
+      throw ValidationError(
+        "--bundle decides about the user namespace; change linux.uidMappings in its config.json")
+    }
     if decided {
       throw ValidationError(
         "--bundle decides about the command, -t, -e, -w, -u, -v and privileges; change its config.json"

@@ -70,6 +70,19 @@ public final class World {
     try command(prefix + words, environment: environment, input: input)
   }
 
+  /// swrun where `/etc/subuid` and `/etc/subgid` say something else.
+  public func swrun(
+    _ words: [String], subordinates text: String, environment more: [String: String] = [:]
+  ) throws -> CommandResult {
+    let file = "\(directory)/subid"
+    try writeAtomically(Array("\(text)\n".utf8), to: file, mode: 0o644)
+    let script =
+      "mount --bind \(file) /etc/subuid && mount --bind \(file) /etc/subgid && exec \"$@\""
+    return try command(
+      ["ip", "netns", "exec", hostName, "sh", "-c", script, "sh", Self.binary] + words,
+      environment: environment.merging(more) { $1 })
+  }
+
   public func startSwrun(_ words: String...) throws -> StartedCommand {
     try start(prefix + words, environment: environment)
   }

@@ -29,6 +29,9 @@ int unshare(int kinds);
 // *pidfd receives a close-on-exec descriptor in the parent. flags are CLONE_NEW*.
 pid_t swrun_clone3(uint64_t flags, int *pidfd);
 
+// The same with CLONE_PARENT: the new process is a child of the caller's parent.
+pid_t swrun_clone3_sibling(uint64_t flags, int *pidfd);
+
 // fork(2). swrun has one thread, so the child may go on as the parent would.
 pid_t swrun_fork(void);
 
@@ -40,7 +43,7 @@ int swrun_pivot_root(const char *new_root, const char *put_old);
 int swrun_open_tree(int dirfd, const char *path, unsigned flags);
 int swrun_move_mount(int from, const char *from_path, int to, const char *to_path, unsigned flags);
 int swrun_mount_setattr(int dirfd, const char *path, unsigned flags, uint64_t set, uint64_t clear,
-                        uint64_t propagation);
+                        uint64_t propagation, uint64_t user_namespace);
 int swrun_fsopen(const char *type, unsigned flags);
 int swrun_fsconfig(int fd, unsigned command, const char *key, const char *value, int aux);
 int swrun_fsmount(int fd, unsigned flags, unsigned attributes);

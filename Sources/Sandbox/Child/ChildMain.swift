@@ -65,6 +65,13 @@ struct ChildMain {
   }
 
   private func launch(_ channel: borrowing Channel) throws(ChildFailure) {
+    var trees: [HostTrees.Part: CInt] = [:]
+    if plan.userNamespace != .shared {
+      guard let received = try ChildIdentity.receive(plan, channel) else { _exit(125) }
+      trees = received
+      let ids = try step("reading the ids") { () throws(SystemError) in try UserNamespaceView() }
+      try ChildIdentity.adopt(plan.workload, ids)
+    }
     if let hostname = plan.hostname {
       try step("setting the host name") { () throws(SystemError) in
         try check("sethostname", hostname, sethostname(hostname, hostname.utf8.count))
@@ -76,7 +83,7 @@ struct ChildMain {
           "setdomainname", domainname, setdomainname(domainname, domainname.utf8.count))
       }
     }
-    try ChildMounts(plan: plan, staging: staging).perform()
+    try ChildMounts(plan: plan, staging: staging, trees: trees).perform()
     var terminal: FileDescriptor?
     if plan.workload.terminal {
       terminal = try handOutTerminal(channel)

@@ -12,9 +12,11 @@ struct ChildMounts {
   let plan: LaunchPlan
   /// An empty directory of swrun's own, on which the new root is put before it becomes `/`.
   let staging: String
+  /// What the monitor's side has opened, for an instance with a user namespace.
+  let trees: [HostTrees.Part: CInt]
 
   /// Devices that a workload needs, with their numbers: Documentation/admin-guide/devices.txt.
-  private static let devices: [(name: String, major: UInt32, minor: UInt32)] = [
+  static let devices: [(name: String, major: UInt32, minor: UInt32)] = [
     ("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9),
     ("tty", 5, 0),
   ]
@@ -31,9 +33,17 @@ struct ChildMounts {
     // What is bound comes from the host's tree, so it is held before that goes.
     var sources: [Int: CInt] = [:]
     for (index, mount) in plan.mounts.enumerated() {
-      guard case .bind(let path, let recursive) = mount.source else { continue }
-      let source = try bindSource(path, recursive, mount.attributes)
-      sources[index] = source.release().rawValue
+      if let tree = trees[.mount(index)] {
+        sources[index] = tree
+      } else if case .bind(let path, let recursive) = mount.source {
+        sources[index] = try step("binding \(path)") { () throws(SystemError) in
+          try Self.openBind(path, recursive: recursive, mount.attributes).take().release().rawValue
+        }
+      } else if !trees.isEmpty {
+        // In a user namespace the kernel allows a proc and a sysfs only as long as there is one to be
+        // seen (mount_too_revealing, fs/namespace.c): while the host's are.
+        sources[index] = try fileSystem(mount).take().release().rawValue
+      }
     }
     try enterRoot()
     let root = try step("opening the new root") { () throws(SystemError) in
@@ -46,31 +56,43 @@ struct ChildMounts {
         try attach(try fileSystem(mount), to: mount.destination, root.fd)
       }
       // Where it is the host's it has its devices.
-      if mount.destination == "/dev", sources[index] == nil { try populateDevices(root.fd) }
+      if mount.destination == "/dev", case .fileSystem = mount.source {
+        try populateDevices(root.fd)
+      }
     }
     for path in plan.readOnlyPaths { try makeReadOnly(path, root.fd) }
     for path in plan.maskedPaths { try mask(path, root.fd) }
   }
 
-  private func bindSource(
-    _ path: String, _ recursive: Bool, _ attributes: MountAttributes
-  ) throws(ChildFailure) -> Descriptor {
-    try step("binding \(path)") { () throws(SystemError) in
-      let tree = try DetachedMount(cloning: path, recursive: recursive)
-      try tree.set(attributes, recursive: recursive)
-      return tree.take()
-    }
+  static func openBind(
+    _ path: String, recursive: Bool, _ attributes: MountAttributes
+  ) throws(SystemError) -> DetachedMount {
+    let tree = try DetachedMount(cloning: path, recursive: recursive)
+    try tree.set(attributes, recursive: recursive)
+    return tree
+  }
+
+  static func openRoot(_ plan: LaunchPlan) throws(SystemError) -> DetachedMount {
+    let tree = try DetachedMount(cloning: plan.root, recursive: true)
+    var attributes: MountAttributes = [.noSetuid, .noDevices]
+    if plan.readOnlyRoot { attributes.insert(.readOnly) }
+    try tree.set(attributes, recursive: true)
+    return tree
   }
 
   /// A private copy of the root file system, with everything that is mounted in it, becomes `/`.
   private func enterRoot() throws(ChildFailure) {
     try step("taking \(plan.root) as the root") { () throws(SystemError) in
-      let tree = try DetachedMount(cloning: plan.root, recursive: true)
-      var attributes: MountAttributes = [.noSetuid, .noDevices]
-      if plan.readOnlyRoot { attributes.insert(.readOnly) }
-      try tree.set(attributes, recursive: true)
-      let place = try Descriptor.open(staging, pathOnly | O_DIRECTORY | O_NOFOLLOW)
-      try tree.attach(to: place.fd, named: staging)
+      let tree: DetachedMount
+      // swrun's own directory cannot be entered from a user namespace; the root is a place too.
+      let name = trees.isEmpty ? staging : "/"
+      if let held = trees[.root] {
+        tree = DetachedMount(Descriptor(owning: held))
+      } else {
+        tree = try Self.openRoot(plan)
+      }
+      let place = try Descriptor.open(name, pathOnly | O_DIRECTORY | O_NOFOLLOW)
+      try tree.attach(to: place.fd, named: name)
       try MountNamespace.pivot(to: tree.fd)
     }
   }
@@ -183,7 +205,14 @@ struct ChildMounts {
       let dev = try Descriptor.open("/dev", pathOnly | O_DIRECTORY, inRoot: root)
       let former = umask(0)
       defer { umask(former) }
-      for device in Self.devices {
+      for (index, device) in Self.devices.enumerated() {
+        if let tree = trees[.device(index)] {
+          _ = try Descriptor.open(
+            device.name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o666, in: dev.fd)
+          let place = try Descriptor.open(device.name, pathOnly | O_NOFOLLOW, in: dev.fd)
+          try DetachedMount(Descriptor(owning: tree)).attach(to: place.fd, named: device.name)
+          continue
+        }
         let number = gnu_dev_makedev(device.major, device.minor)
         try check(
           "mknod", device.name, mknodat(dev.fd.rawValue, device.name, S_IFCHR | 0o666, number))
@@ -210,7 +239,15 @@ struct ChildMounts {
   /// Covers a file with `/dev/null`, a directory with an empty one.
   private func mask(_ path: String, _ root: FileDescriptor) throws(ChildFailure) {
     try step("hiding \(path)") { () throws(SystemError) in
-      guard let target = try existing(path, root) else { return }
+      let target: Descriptor
+      do throws(SystemError) {
+        guard let found = try existing(path, root) else { return }
+        target = found
+      } catch {
+        // What a user namespace's root cannot come to is hidden from it already.
+        if error.errno == .permissionDenied, !trees.isEmpty { return }
+        throw error
+      }
       let cover =
         isDirectory(target.fd)
         ? try DetachedMount(

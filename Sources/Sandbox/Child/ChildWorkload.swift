@@ -92,7 +92,11 @@ struct ChildWorkload {
     let user = workload.user
     try step("becoming user \(user.uid)") { () throws(SystemError) in
       let groups = user.additionalGids.map { gid_t($0) }
-      try check("setgroups", "", setgroups(groups.count, groups))
+      if groups.isEmpty {
+        try ChildIdentity.dropGroups()
+      } else {
+        try check("setgroups", "", setgroups(groups.count, groups))
+      }
       try check("setresgid", "\(user.gid)", setresgid(user.gid, user.gid, user.gid))
       // PR_SET_KEEPCAPS: the set is decided by the plan, not by the change of the user.
       try check("prctl", "PR_SET_KEEPCAPS", swrun_prctl(8, 1, 0, 0, 0))
