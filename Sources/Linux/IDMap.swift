@@ -61,6 +61,11 @@ public struct UserNamespaceView: Hashable, Sendable {
   public let uids: IDMap
   public let gids: IDMap
 
+  public init(uids: IDMap, gids: IDMap) {
+    self.uids = uids
+    self.gids = gids
+  }
+
   /// Those of a process; `nil`: of this one.
   public init(pid: Int32? = nil) throws(SystemError) {
     let directory = "/proc/\(pid.map { "\($0)" } ?? "self")"

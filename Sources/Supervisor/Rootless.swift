@@ -14,6 +14,20 @@ struct Rootless {
 
   init(_ store: InstanceStore) { self.store = store }
 
+  /// The ids that this process has, or will have once it has ``obtain(_:bundle:)``ed its privileges:
+  /// a plan is made without.
+  static func view() throws -> UserNamespaceView {
+    if Privilege.missing.isEmpty { return try UserNamespaceView() }
+    let (uid, gid) = (geteuid(), getegid())
+    let (uids, gids) =
+      try SubordinateMaps(uid: uid, gid: gid)?.maps
+      ?? (
+        IDMap([.init(inside: 0, outside: uid, size: 1)]),
+        IDMap([.init(inside: 0, outside: gid, size: 1)])
+      )
+    return UserNamespaceView(uids: uids, gids: gids)
+  }
+
   /// Sees to it that this process has the privileges to run an instance. Where it has to get them, the
   /// program begins anew, and does not return from here.
   ///

@@ -72,7 +72,8 @@ public struct Runner {
       request.hostname = try hostName()
     }
     request.network = sharing?.network ?? .new
-    let users = try UserNamespacePlan(options.userNamespace, of: request.id, in: store)
+    let users = UserNamespacePlan(
+      options.userNamespace, of: request.id, in: store, own: try Rootless.view())
     if spec == nil {
       request.userNamespace = try users.namespace()
       request.user = try request.user ?? users.user()

@@ -7,43 +7,55 @@ import SystemPackage
 /// The ids that root lets a user give to what it runs, and newuidmap(1) and newgidmap(1), which have the
 /// privilege to map them.
 struct SubordinateMaps {
-  private let words: [[String]]
+  let maps: (uids: IDMap, gids: IDMap)
+  private let programs: (uids: String, gids: String)
 
   private static let directories = ["/usr/bin", "/bin", "/usr/local/bin", "/run/wrappers/bin"]
 
   /// `nil` where the files have nothing for the user, or the programs are not installed: then there is
   /// the user's own id alone.
   init?(uid: UInt32, gid: UInt32) throws(SupervisorError) {
-    var words: [[String]] = []
     let accounts = [Accounts(root: "/").name(of: uid), "\(uid)"].compactMap(\.self)
-    for (program, file, own) in [
-      ("newuidmap", "/etc/subuid", uid), ("newgidmap", "/etc/subgid", gid),
-    ] {
-      let ranges = try SubordinateIDs(path: file).ranges(of: accounts)
-      guard !ranges.isEmpty,
-        let directory = Self.directories.first(where: { access("\($0)/\(program)", X_OK) == 0 })
-      else { return nil }
-      var inside: UInt32 = 1
-      var command = ["\(directory)/\(program)", "\(getpid())", "0", "\(own)", "1"]
-      for range in ranges.prefix(IDMap.mostRanges - 1) {
-        let size = range.upperBound - range.lowerBound + 1
-        command += ["\(inside)", "\(range.lowerBound)", "\(size)"]
-        inside += size
-      }
-      words.append(command)
+    guard let uids = try Self.map("/etc/subuid", of: accounts, own: uid),
+      let gids = try Self.map("/etc/subgid", of: accounts, own: gid),
+      let first = Self.program("newuidmap"), let second = Self.program("newgidmap")
+    else { return nil }
+    maps = (uids, gids)
+    programs = (first, second)
+  }
+
+  private static func map(
+    _ file: String, of accounts: [String], own: UInt32
+  ) throws(SupervisorError) -> IDMap? {
+    let subordinate = try SubordinateIDs(path: file).ranges(of: accounts)
+    if subordinate.isEmpty { return nil }
+    var ranges = [IDMap.Range(inside: 0, outside: own, size: 1)]
+    var inside: UInt32 = 1
+    for range in subordinate.prefix(IDMap.mostRanges - 1) {
+      let size = range.upperBound - range.lowerBound + 1
+      ranges.append(.init(inside: inside, outside: range.lowerBound, size: size))
+      inside += size
     }
-    self.words = words
+    return IDMap(ranges)
+  }
+
+  private static func program(_ name: String) -> String? {
+    directories.map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
   }
 
   /// Starts a process that stays where it is, and can map the ids of this one once that has gone into
   /// its user namespace.
   func begin() throws -> Waiting {
     let pipe = try DescriptorPair.pipe()
+    let commands = [(programs.uids, maps.uids), (programs.gids, maps.gids)].map { program, map in
+      [program, "\(getpid())"]
+        + map.ranges.flatMap { ["\($0.inside)", "\($0.outside)", "\($0.size)"] }
+    }
     let pid = try check("fork", "", swrun_fork())
     if pid == 0 {
       close(pipe.second.release().rawValue)
       guard let go = try? pipe.first.fd.readSome(1), !go.isEmpty else { _exit(1) }
-      for command in words where Self.run(command) != 0 { _exit(1) }
+      for command in commands where Self.run(command) != 0 { _exit(1) }
       _exit(0)
     }
     return Waiting(pid: pid, start: pipe.second)

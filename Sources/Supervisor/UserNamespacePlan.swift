@@ -12,11 +12,14 @@ struct UserNamespacePlan {
   /// What swrun itself has: all, or where it was started without root those of the caller.
   private let own: UserNamespaceView
 
-  init(_ request: UserNamespaceRequest?, of id: String, in store: InstanceStore) throws {
+  init(
+    _ request: UserNamespaceRequest?, of id: String, in store: InstanceStore,
+    own: UserNamespaceView
+  ) {
     self.request = request
     self.id = id
     self.store = store
-    own = try UserNamespaceView()
+    self.own = own
   }
 
   /// Whether it depends on what other instances have, and so has to be decided once more when nobody

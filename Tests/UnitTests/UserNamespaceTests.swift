@@ -181,6 +181,71 @@ struct UserNamespaceTests {
         == Self.map((0, 1, 65536), (70000, 0, 1)))
   }
 
+  private func plan(_ request: UserNamespaceRequest?, own: IDMap) -> UserNamespacePlan {
+    UserNamespacePlan(
+      request, of: "", in: InstanceStore(root: "/nonexistent", stateDirectory: "/nonexistent"),
+      own: UserNamespaceView(uids: own, gids: own))
+  }
+
+  private func namespace(_ map: IDMap) -> Spec.UserNamespace { .new(uids: map, gids: map) }
+
+  private static let all = map((0, 0, .max))
+  /// The caller is 1000, with further ids.
+  private static let caller = map((0, 1000, 1), (1, 100000, 65536))
+
+  @Test("root has none unasked; who is not has one with all that is there")
+  func unasked() throws {
+    #expect(try plan(nil, own: Self.all).namespace() == .shared)
+    #expect(
+      try plan(nil, own: Self.caller).namespace() == namespace(Self.map((0, 0, 1), (1, 1, 65536))))
+    #expect(
+      try plan(.host, own: Self.map((0, 1000, 1))).namespace() == namespace(Self.map((0, 0, 1))))
+    #expect(
+      try plan(.noMap, own: Self.caller).namespace() == namespace(Self.map((0, 1, 65536))))
+    #expect(throws: SupervisorError.self) { try plan(.noMap, own: Self.all).namespace() }
+    #expect(throws: SupervisorError.self) {
+      try plan(.noMap, own: Self.map((0, 1000, 1))).namespace()
+    }
+    let kept = plan(.keepID, own: Self.caller)
+    #expect(try kept.user() == "1000:1000")
+    #expect(
+      try kept.namespace()
+        == namespace(Self.map((0, 1, 1000), (1000, 0, 1), (1001, 1001, 64536))))
+    #expect(
+      try plan(.auto(size: 100), own: Self.caller).namespace() == namespace(Self.map((0, 1, 100))))
+  }
+
+  @Test("without root a bundle's ids are the host's, and have to be the caller's")
+  func translated() throws {
+    func translate(_ mappings: Spec.IDMapping...) throws -> Spec.UserNamespace {
+      try plan(nil, own: Self.caller).namespace(ofBundle: try spec(mappings, mappings))
+    }
+    #expect(try translate(Self.line(0, 1000, 1)) == namespace(Self.map((0, 0, 1))))
+    #expect(
+      try translate(Self.line(0, 1000, 1), Self.line(1, 100_010, 5))
+        == namespace(Self.map((0, 0, 1), (1, 11, 5))))
+    for wrong in [Self.line(0, 0, 1), Self.line(0, 1000, 2), Self.line(0, 165_535, 2)] {
+      #expect(throws: SupervisorError.self) { try translate(wrong) }
+    }
+    let root = plan(nil, own: Self.all)
+    let mapping = [Self.line(0, 5, 7)]
+    #expect(
+      try root.namespace(ofBundle: try spec(mapping, mapping)) == namespace(Self.map((0, 5, 7))))
+  }
+
+  @Test("--explain says it as unshare does")
+  func explained() throws {
+    var request = RunRequest(id: String(repeating: "a", count: 64), command: ["true"])
+    request.userNamespace = namespace(Self.map((0, 100000, 65536)))
+    let lines = Explanation.lines(try Spec(hosting: request), [], usesInit: true)
+    #expect(
+      lines.contains {
+        $0.hasPrefix(
+          "ip netns exec INSTANCE unshare --user --map-users 0:100000:65536 --map-groups 0:100000:65536 --mount"
+        )
+      }, "\(lines)")
+  }
+
   @Test("a system that forbids user namespaces is named by its sysctl")
   func forbidden() throws {
     let directory = "/tmp/swrun-sysctl-\(UInt32.random(in: 0...UInt32.max))"
