@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <linux/mount.h>
 #include <linux/openat2.h>
 #include <linux/sched.h>
@@ -19,19 +20,21 @@
 #define P_PIDFD 3
 #endif
 
-pid_t swrun_clone3(uint64_t flags, int *pidfd) {
+pid_t swrun_clone3(uint64_t flags, int *pidfd, int cgroup) {
   struct clone_args args = {
-      .flags = flags | CLONE_PIDFD,
+      .flags = flags | CLONE_PIDFD | (cgroup >= 0 ? CLONE_INTO_CGROUP : 0),
       .pidfd = (uint64_t)(uintptr_t)pidfd,
       .exit_signal = SIGCHLD,
+      .cgroup = cgroup >= 0 ? (uint64_t)cgroup : 0,
   };
   return (pid_t)syscall(SYS_clone3, &args, sizeof args);
 }
 
-pid_t swrun_clone3_sibling(uint64_t flags, int *pidfd) {
+pid_t swrun_clone3_sibling(uint64_t flags, int *pidfd, int cgroup) {
   struct clone_args args = {
-      .flags = flags | CLONE_PIDFD | CLONE_PARENT,
+      .flags = flags | CLONE_PIDFD | CLONE_PARENT | (cgroup >= 0 ? CLONE_INTO_CGROUP : 0),
       .pidfd = (uint64_t)(uintptr_t)pidfd,
+      .cgroup = cgroup >= 0 ? (uint64_t)cgroup : 0,
   };
   return (pid_t)syscall(SYS_clone3, &args, sizeof args);
 }
@@ -84,6 +87,28 @@ int swrun_fsmount(int fd, unsigned flags, unsigned attributes) {
 
 int swrun_execveat(int fd, char *const argv[], char *const envp[]) {
   return (int)syscall(SYS_execveat, fd, "", argv, envp, AT_EMPTY_PATH);
+}
+
+int swrun_bpf_load_device_filter(const uint64_t *instructions, unsigned count) {
+  union bpf_attr attr = {
+      .prog_type = BPF_PROG_TYPE_CGROUP_DEVICE,
+      .insn_cnt = count,
+      .insns = (uint64_t)(uintptr_t)instructions,
+      .license = (uint64_t)(uintptr_t) "Apache-2.0",
+      .prog_name = "swrun_devices",
+      .expected_attach_type = BPF_CGROUP_DEVICE,
+  };
+  return (int)syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof attr);
+}
+
+int swrun_bpf_attach_device_filter(int cgroup, int program) {
+  union bpf_attr attr = {
+      .target_fd = (uint32_t)cgroup,
+      .attach_bpf_fd = (uint32_t)program,
+      .attach_type = BPF_CGROUP_DEVICE,
+      .attach_flags = BPF_F_ALLOW_MULTI,
+  };
+  return (int)syscall(SYS_bpf, BPF_PROG_ATTACH, &attr, sizeof attr);
 }
 
 long swrun_seccomp(unsigned op, unsigned flags, const void *args) {

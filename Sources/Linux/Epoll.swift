@@ -21,6 +21,14 @@ public struct Epoll: ~Copyable {
       "epoll_ctl", "add", epoll_ctl(descriptor.fd.rawValue, EPOLL_CTL_ADD, fd.rawValue, &event))
   }
 
+  /// Watches `fd` for what is out of the ordinary alone (`EPOLLPRI`): a change of a file of sysfs, proc
+  /// or a cgroup since it was last read.
+  public borrowing func addChange(_ fd: FileDescriptor, key: UInt64) throws(SystemError) {
+    var event = epoll_event(events: EPOLLPRI.rawValue, data: epoll_data_t(u64: key))
+    try check(
+      "epoll_ctl", "add", epoll_ctl(descriptor.fd.rawValue, EPOLL_CTL_ADD, fd.rawValue, &event))
+  }
+
   /// Stops watching `fd`; one that is not watched is fine.
   public borrowing func remove(_ fd: FileDescriptor) {
     var event = epoll_event()

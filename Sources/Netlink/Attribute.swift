@@ -14,6 +14,8 @@ public struct Attribute: RawRepresentable, Hashable, Sendable {
   public static let linkInfo = Attribute(rawValue: 18)
   /// `IFLA_IFALIAS`: a note that administrators read.
   public static let linkAlias = Attribute(rawValue: 20)
+  /// `IFLA_STATS64`
+  static let linkStatistics = Attribute(rawValue: 23)
   public static let linkFamilies = Attribute(rawValue: 26)
   public static let linkNamespaceDescriptor = Attribute(rawValue: 28)
   public static let linkExtensionMask = Attribute(rawValue: 29)

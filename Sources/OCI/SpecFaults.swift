@@ -25,21 +25,21 @@ extension Spec {
   }
 
   private func checkNamespaces(_ found: inout Faults) {
-    let kinds = ["cgroup", "ipc", "mount", "pid", "uts"]
+    let kinds = ["ipc", "mount", "pid", "uts"]
     let given = linux.namespaces.map(\.type)
-    let mayBeShared = ["network", "user"]
+    let mayBeShared = ["cgroup", "network", "user"]
     if given.filter({ !mayBeShared.contains($0) }).sorted() != kinds
       || Set(given).count < given.count
     {
       found.add(
         "linux.namespaces",
-        "has to be \(kinds.joined(separator: ", ")) and, unless the host's is to be shared, network and user, each once"
+        "has to be \(kinds.joined(separator: ", ")) and, unless the host's are to be shared, network, user and cgroup, each once"
       )
     }
     for (index, namespace) in linux.namespaces.enumerated() {
       guard let place = namespace.path else { continue }
       let path = "linux.namespaces[\(index)].path"
-      if !mayBeShared.contains(namespace.type) {
+      if !["network", "user"].contains(namespace.type) {
         found.unsupported(path, true)
       } else if !place.hasPrefix("/") || place.utf8.contains(0) {
         found.add(path, "\(place.debugDescription) is not absolute")
@@ -55,6 +55,9 @@ extension Spec {
     if process.terminal { found.add("process.terminal", "has to be false") }
     checkCapabilities(&found)
     checkSeccomp(&found)
+    if let score = process.oomScoreAdj, !(-1000...1000).contains(score) {
+      found.add("process.oomScoreAdj", "\(score) is not -1000 to 1000")
+    }
   }
 
   private func checkUnsupported(_ found: inout Faults) {
@@ -66,14 +69,11 @@ extension Spec {
     found.unsupported("process.consoleSize", process.consoleSize != nil)
     found.unsupported("process.user.umask", process.user.umask != nil)
     found.unsupported("process.rlimits", !process.rlimits.isEmpty)
-    found.unsupported("process.oomScoreAdj", process.oomScoreAdj != nil)
     found.unsupported("process.scheduler", process.scheduler != nil)
     found.unsupported("process.ioPriority", process.ioPriority != nil)
     found.unsupported("process.execCPUAffinity", process.execCPUAffinity != nil)
     found.unsupported("linux.timeOffsets", linux.timeOffsets != nil)
     found.unsupported("linux.devices", !linux.devices.isEmpty)
-    found.unsupported("linux.cgroupsPath", linux.cgroupsPath != nil)
-    found.unsupported("linux.resources", linux.resources != nil)
     found.unsupported("linux.rootfsPropagation", linux.rootfsPropagation != nil)
     found.unsupported("linux.sysctl", !linux.sysctl.isEmpty)
     found.unsupported("linux.personality", linux.personality != nil)

@@ -71,6 +71,19 @@ extension Spec {
     public var fileMode: UInt32?
     public var uid: UInt32?
     public var gid: UInt32?
+
+    public init(
+      path: String, type: String, major: Int64?, minor: Int64?, fileMode: UInt32?, uid: UInt32?,
+      gid: UInt32?
+    ) {
+      self.path = path
+      self.type = type
+      self.major = major
+      self.minor = minor
+      self.fileMode = fileMode
+      self.uid = uid
+      self.gid = gid
+    }
   }
 
   /// time_namespaces(7).

@@ -10,24 +10,38 @@ public enum Entry {
   ///
   /// - Parameters:
   ///   - instance: PID 1 of the instance.
+  ///   - cgroup: the directory of the instance's cgroup, in which the process starts.
+  ///   - hidesCgroups: whether the instance has a cgroup namespace.
   ///   - agent: gets the listener of the filter, where it has one, and the process's pid.
   /// - Throws: `SandboxError` with the child's own line and exit code.
   public static func start(
-    _ workload: LaunchPlan.Workload, in instance: borrowing Pidfd, standard: StandardStreams,
-    agent: SeccompAgentHandler
+    _ workload: LaunchPlan.Workload, in instance: borrowing Pidfd, cgroup: FileDescriptor?,
+    hidesCgroups: Bool, standard: StandardStreams, agent: SeccompAgentHandler
   ) throws -> Running {
+    // Held open before: from a user namespace it could not be opened any more.
+    let cgroups =
+      hidesCgroups
+      ? try Descriptor.open("/proc/\(try Pidfd.number(instance.fd))/ns/cgroup", O_RDONLY).release()
+      : nil
+    defer { if let cgroups { close(cgroups.rawValue) } }
     let ids = try enter(instance)
     let ends = try DescriptorPair.sockets()
     let near = Channel(ends.first)
     try near.askForSenders()
     let far = Channel(ends.second)
-    let pid = swrun_fork()
+    var raw: CInt = -1
+    let pid = swrun_clone3(0, &raw, cgroup?.rawValue ?? -1)
     if pid == 0 {
       _ = near.release()
+      // From the cgroup: seen from inside the namespace, our own does not exist, and cannot be left.
+      if let cgroups, setns(cgroups.rawValue, CInt(NamespaceKinds.cgroup.rawValue)) != 0 {
+        far.send(ChildFailure("the cgroup namespace: \(Errno(rawValue: errno))").report)
+        _exit(125)
+      }
       run(workload, ids: ids, standard: standard, far)
     }
-    try check("fork", "", pid)
-    let pidfd = try Pidfd(pid: pid)
+    try check("clone3", "", pid)
+    let pidfd = Pidfd(Descriptor(owning: raw))
     close(far.release().rawValue)
     var terminal: Descriptor?
     while true {
@@ -46,13 +60,14 @@ public enum Entry {
     }
   }
 
-  /// Goes into the namespaces of an instance that are not this process's own already.
+  /// Goes into the namespaces of an instance that are not this process's own already, but for that of
+  /// cgroups.
   ///
   /// - Returns: the ids of the user namespace, where that is one of them. They are read before: inside,
   ///   `/proc` is the workload's.
   private static func enter(_ instance: borrowing Pidfd) throws -> UserNamespaceView? {
     let pid = try Pidfd.number(instance.fd)
-    var kinds: NamespaceKinds = [.mount, .pid, .ipc, .uts, .cgroup]
+    var kinds: NamespaceKinds = [.mount, .pid, .ipc, .uts]
     // The host's network is not to be entered by who has no privilege over it, and is there already.
     for (name, kind) in [("net", NamespaceKinds.network), ("user", .user)]
     where FileIdentity(path: "/proc/self/ns/\(name)")
@@ -86,6 +101,7 @@ public enum Entry {
     try step("PR_SET_PDEATHSIG") { () throws(SystemError) in try dieWithParent() }
     setsid()
     if let ids { try ChildIdentity.adopt(workload, ids) }
+    if let score = workload.memoryScore { try setMemoryScore(score) }
     try step("limiting capabilities") { () throws(SystemError) in
       try workload.bounding.limitBounding()
     }

@@ -70,6 +70,12 @@ extension Spec {
         maskedPaths: Self.standardMaskedPaths, readonlyPaths: Self.standardReadonlyPaths,
         seccomp: try Self.seccomp(request.security, capabilities: bounding)))
     try apply(request.security)
+    if request.security.privileged {
+      // All devices, as the /dev that it sees has them.
+      var resources = Resources()
+      resources.devices = [DeviceRule(allow: true)]
+      linux.resources = resources
+    }
     linux.maskedPaths += request.hiddenPaths
     domainname = request.domainname
     networkNamespace = request.network
@@ -113,7 +119,7 @@ extension Spec {
         options: ["nosuid", "noexec", "nodev", "ro"]),
     ]
     // Version 1 has a hierarchy for each controller, of which the workload needs none.
-    if isUnifiedCgroupHierarchy() {
+    if CgroupHierarchy.find()?.isUnified == true {
       mounts.append(
         Mount(
           destination: "/sys/fs/cgroup", type: "cgroup2", source: "cgroup2",
@@ -141,12 +147,6 @@ extension Spec {
           options: ["nosuid", "nodev", "mode=\(mode)"]))
     }
     return mounts
-  }
-
-  private static func isUnifiedCgroupHierarchy() -> Bool {
-    var status = statfs()
-    // CGROUP2_SUPER_MAGIC, linux/magic.h
-    return statfs("/sys/fs/cgroup", &status) == 0 && status.f_type == 0x6367_7270
   }
 
   /// `PATH` and `HOME` as Docker sets them, `HOSTNAME`, `TERM` for a terminal; then what `-e` says.

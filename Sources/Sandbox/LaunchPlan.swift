@@ -8,6 +8,8 @@ public struct LaunchPlan: Hashable, Sendable {
   public let domainname: String?
   public let network: Spec.NetworkNamespace
   public var userNamespace: Spec.UserNamespace
+  /// Whether its cgroup is the root of all that it sees of the hierarchy.
+  public let hidesCgroups: Bool
   /// The directory that becomes `/`.
   public let root: String
   public let readOnlyRoot: Bool
@@ -48,6 +50,8 @@ public struct LaunchPlan: Hashable, Sendable {
     public let capabilities: ProcessCapabilities
     public let noNewPrivileges: Bool
     public let terminal: Bool
+    /// -1000 to 1000, `/proc/PID/oom_score_adj`; `nil`: as the monitor's.
+    public let memoryScore: Int32?
     /// The compiled filter, ``SeccompProfile/compile()``; empty: none.
     public let seccomp: [UInt8]
     /// ``SeccompProfile/flagBits``
@@ -86,6 +90,7 @@ public struct LaunchPlan: Hashable, Sendable {
       user = process.user
       noNewPrivileges = process.noNewPrivileges
       terminal = process.terminal
+      memoryScore = process.oomScoreAdj
       self.seccomp = seccomp
       seccompFlags = seccomp.isEmpty ? 0 : profile?.flagBits ?? 0
       hasListener = !seccomp.isEmpty && profile?.needsListener == true
@@ -118,6 +123,7 @@ public struct LaunchPlan: Hashable, Sendable {
     domainname = spec.domainname
     network = spec.networkNamespace
     userNamespace = spec.userNamespace
+    hidesCgroups = spec.linux.namespaces.contains { $0.type == "cgroup" }
     root = spec.root.path
     readOnlyRoot = spec.root.readonly
     self.usesInit = usesInit

@@ -38,12 +38,14 @@ public struct Launch: ~Copyable {
   ///   - staging: an empty directory of swrun's own.
   ///   - standard: what the workload gets where it has no terminal of its own.
   ///   - network, user: the namespaces that the plan has it join.
+  ///   - cgroup: the directory of the cgroup in which it starts; without, it starts in the monitor's.
   /// - Throws: `SystemError`, with the capability that is missing in its reason.
   public init(
     _ plan: LaunchPlan, staging: String, standard: StandardStreams,
-    joining network: borrowing Namespace? = nil, user: borrowing Namespace? = nil
+    joining network: borrowing Namespace? = nil, user: borrowing Namespace? = nil,
+    in cgroup: FileDescriptor? = nil
   ) throws {
-    var kinds: NamespaceKinds = [.mount, .pid, .ipc, .uts, .cgroup]
+    var kinds: NamespaceKinds = [.mount, .pid, .ipc, .uts]
     var joined: FileDescriptor?
     switch plan.network {
     case .new: kinds.insert(.network)
@@ -74,11 +76,11 @@ public struct Launch: ~Copyable {
       case .shared: break
       case .joined(let path):
         switch user {
-        case .some(let held): return try UserNamespaceEntry.clone(kinds, in: held, &raw)
+        case .some(let held): return try UserNamespaceEntry.clone(kinds, in: held, &raw, cgroup)
         case .none: preconditionFailure("the user namespace \(path) was not opened")
         }
       }
-      return try check("clone3", "", swrun_clone3(kinds.rawValue, &raw))
+      return try check("clone3", "", swrun_clone3(kinds.rawValue, &raw, cgroup?.rawValue ?? -1))
     }
     if case .success(0) = result {
       _ = near.release()

@@ -23,6 +23,7 @@ public struct RunRequest: Hashable, Sendable {
   public var network = Spec.NetworkNamespace.new
   public var security = SecurityRequest()
   public var userNamespace = Spec.UserNamespace.shared
+  public var limits = LimitRequest()
   /// Directories of swrun's own that the workload must not see.
   public var hiddenPaths: [String] = []
 

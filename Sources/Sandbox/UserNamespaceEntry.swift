@@ -29,7 +29,8 @@ enum UserNamespaceEntry {
   ///
   /// - Returns: 0 in the new process.
   static func clone(
-    _ kinds: NamespaceKinds, in namespace: borrowing Namespace, _ pidfd: inout CInt
+    _ kinds: NamespaceKinds, in namespace: borrowing Namespace, _ pidfd: inout CInt,
+    _ cgroup: FileDescriptor?
   ) throws -> pid_t {
     let ends = try DescriptorPair.sockets()
     let near = Channel(ends.first)
@@ -40,7 +41,11 @@ enum UserNamespaceEntry {
         try ChildIdentity.dropGroups()
         try namespace.enter(.user)
         var raw: CInt = -1
-        if try check("clone3", "", swrun_clone3_sibling(kinds.rawValue, &raw)) == 0 {
+        if try check(
+          "clone3", "",
+          swrun_clone3_sibling(
+            kinds.rawValue, &raw, cgroup?.rawValue ?? -1)) == 0
+        {
           return 0
         }
         try far.send(0, descriptor: FileDescriptor(rawValue: raw))

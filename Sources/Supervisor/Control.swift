@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Glibc
 import Linux
+import OCI
 import SystemPackage
 
 /// What another command asks of an instance's monitor, in JSON.
@@ -9,6 +10,10 @@ enum ControlRequest: Codable {
   case connect(network: String)
   /// Take an interface away, by its network or its name inside.
   case disconnect(network: String)
+  /// Stop all processes, or let them go on.
+  case pause(Bool)
+  /// Change the limits to these, all of them.
+  case update(resources: Spec.Resources)
 }
 
 /// The monitor's answer.

@@ -44,6 +44,12 @@ public struct Executor {
       throw SupervisorError(
         "-i -t: the standard input is not a terminal. Leave -t out to pipe into the command")
     }
+    let cgroup = try state.cgroup?.open()
+    if store.state(state.id)?.status == .paused {
+      throw SupervisorError(
+        "\(state.name) is paused, and nothing runs in it. Let it go on first: swrun unpause \(state.name)"
+      )
+    }
     let spec = try store.spec(state.id)
     let adapted = try spec.process.adapted(
       command: command, environment: environment, workingDirectory: workingDirectory, user: user,
@@ -58,7 +64,8 @@ public struct Executor {
     let signals = try Session.signalDescriptor()
     let null = try Descriptor.null()
     let running = try Entry.start(
-      workload, in: process,
+      workload, in: process, cgroup: view(cgroup),
+      hidesCgroups: spec.linux.namespaces.contains { $0.type == "cgroup" },
       standard: StandardStreams(
         input: interactive ? .standardInput : null.fd, output: .standardOutput,
         error: .standardError)

@@ -1,6 +1,7 @@
 import Linux
 public import Network
 public import OCI
+import Sandbox
 
 /// A plan as the commands that would do the same: `swrun --explain`.
 public enum Explanation {
@@ -8,22 +9,28 @@ public enum Explanation {
   public static func lines(_ spec: Spec, _ interfaces: [InterfacePlan], usesInit: Bool) -> [String]
   {
     var lines: [String] = []
-    let unshare = userNamespace(spec) + " --mount --pid --ipc --uts --cgroup --fork"
+    // One that cannot be made was refused before.
+    lines += (try? CgroupPlan(spec))?.explanation ?? []
+    let hidesCgroups = spec.linux.namespaces.contains { $0.type == "cgroup" }
+    let unshare =
+      userNamespace(spec)
+      + " --mount --pid --ipc --uts \(hidesCgroups ? "--cgroup " : "")--fork"
+    let kinds = hidesCgroups ? "mount, PID, IPC, UTS and cgroup" : "mount, PID, IPC and UTS"
     switch spec.networkNamespace {
     case .new:
       lines.append("# the network, from the host's side")
       lines.append("ip netns add INSTANCE")
       lines.append("ip -n INSTANCE link set lo up")
       lines += interfaces.flatMap(\.explanation)
-      lines.append("# the process, in new network, mount, PID, IPC, UTS and cgroup namespaces")
+      lines.append("# the process, in new network, \(kinds) namespaces")
       lines.append("ip netns exec INSTANCE \(unshare)")
     case .host:
       lines.append(
-        "# the process, in the host's network, and new mount, PID, IPC, UTS and cgroup namespaces")
+        "# the process, in the host's network, and new \(kinds) namespaces")
       lines.append(unshare)
     case .joined(let path):
       lines.append(
-        "# the process, in another's network, and new mount, PID, IPC, UTS and cgroup namespaces")
+        "# the process, in another's network, and new \(kinds) namespaces")
       lines.append("nsenter --net=\(quoted(path)) \(unshare)")
     }
     if let hostname = spec.hostname { lines.append("hostname \(quoted(hostname))") }

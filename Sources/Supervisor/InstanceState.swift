@@ -11,6 +11,8 @@ public struct InstanceState: Sendable, Codable {
     /// Claimed; the workload is not there yet.
     case creating
     case running
+    /// It runs no further until `swrun unpause`.
+    case paused
     case exited
   }
 
@@ -44,6 +46,14 @@ public struct InstanceState: Sendable, Codable {
   public var names: NameRecord?
   /// Whether Landlock is in force, and if not, why.
   public var landlock: LandlockRecord?
+  /// `nil` where it has none of its own: this machine has no cgroup v2 that swrun can write.
+  public var cgroup: CgroupRecord?
+  /// Whether the kernel has killed a process of it for want of memory; `nil`: no.
+  public var oomKilled: Bool?
+
+  /// Whether its workload is there, paused or not.
+  public var isRunning: Bool { status == .running || status == .paused }
+
   /// The ids of its user namespace, where `--userns auto` may give those outside to nobody else.
   public var userMaps: UserMaps?
 

@@ -23,8 +23,10 @@ final class InterfaceMonitor {
   private let announcements: Timer
   private let parents: LinkWatch
   private let control: ControlSocket
+  /// Its cgroup, whose want of memory is followed here too.
+  private let cgroup: InstanceCgroup?
 
-  enum Key: UInt64 { case announcements, parents, control, leases, advertisements }
+  enum Key: UInt64 { case announcements, parents, control, leases, advertisements, memory }
 
   /// - Parameters:
   ///   - network: the instance's interfaces, which are made.
@@ -32,13 +34,15 @@ final class InterfaceMonitor {
   ///   - keepers: the leases that they have.
   init(
     _ record: InstanceRecord, claims: NetworkClaims, network: consuming NetworkSetup,
-    plans: [InterfacePlan], keepers: [LeaseKeeper], host: consuming NetlinkSocket
+    plans: [InterfacePlan], keepers: [LeaseKeeper], host: consuming NetlinkSocket,
+    cgroup: InstanceCgroup?
   ) throws {
     self.record = record
     self.claims = claims
     self.network = network
     self.plans = plans
     self.host = host
+    self.cgroup = cgroup
     epoll = try Epoll()
     announcements = try Timer()
     parents = try LinkWatch()
@@ -46,6 +50,9 @@ final class InterfaceMonitor {
     try epoll.add(announcements.fd, key: Key.announcements.rawValue)
     try epoll.add(parents.fd, key: Key.parents.rawValue)
     try epoll.add(control.fd, key: Key.control.rawValue)
+    if let memory = cgroup?.memoryEvents {
+      try epoll.addChange(memory, key: Key.memory.rawValue)
+    }
     for keeper in keepers { keep(keeper) }
     watchAdvertisements()
     announce()
@@ -67,6 +74,7 @@ final class InterfaceMonitor {
       case .control: control.serve(answer)
       case .leases: keepLeases()
       case .advertisements: followAdvertisements()
+      case .memory: cgroup?.noteMemoryKills()
       }
     }
   }
@@ -76,8 +84,16 @@ final class InterfaceMonitor {
       switch request {
       case .connect(let network): return ControlReply(interface: try connect(network))
       case .disconnect(let network): return ControlReply(interface: try disconnect(network))
+      case .pause(let paused): try ownCgroup().pause(paused)
+      case .update(let resources): try ownCgroup().update(resources)
       }
     } catch { return ControlReply(error: "\(error)") }
+    return ControlReply()
+  }
+
+  private func ownCgroup() throws -> InstanceCgroup {
+    guard let cgroup else { throw SupervisorError(CgroupPlacement.noCgroup(of: record.state.name)) }
+    return cgroup
   }
 
   /// Gives the leases back and removes the interfaces.

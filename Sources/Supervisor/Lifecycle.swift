@@ -1,5 +1,6 @@
 import Glibc
 import Linux
+public import Sandbox
 import SystemPackage
 
 /// What other commands do to an instance that a monitor watches.
@@ -16,6 +17,8 @@ public struct Lifecycle {
     guard store.isAlive(state.id) else { return }
     guard let process = try running(state) else { return }
     try process.send(signal)
+    // What is paused takes no signal but SIGKILL.
+    if store.state(state.id)?.status == .paused { try? pause(state, false) }
     let limit = seconds < 0 ? -1 : min(seconds, 1_000_000) * 1000
     if !process.waitForEnd(milliseconds: limit) { try process.send(SIGKILL) }
     _ = try wait(state)
@@ -27,6 +30,21 @@ public struct Lifecycle {
       throw SupervisorError("\(state.name) is not running")
     }
     if signal == SIGKILL { _ = try wait(state) }
+  }
+
+  /// Stops all processes of an instance where they are, or lets them go on.
+  public func pause(_ state: InstanceState, _ paused: Bool) throws {
+    try Privilege.check()
+    _ = try ControlSocket.ask(.pause(paused), of: state, in: store.directory(state.id))
+  }
+
+  /// Changes the limits of an instance that runs: all that are asked for, or none.
+  public func update(_ state: InstanceState, _ request: ResourceRequest) throws {
+    try Privilege.check()
+    let former = try store.spec(state.id).linux.resources
+    guard let resources = try request.resources(changing: former) else { return }
+    _ = try ControlSocket.ask(
+      .update(resources: resources), of: state, in: store.directory(state.id))
   }
 
   private func running(_ state: InstanceState) throws -> Pidfd? {
@@ -67,6 +85,8 @@ public struct Lifecycle {
       _ = try wait(state)
     }
     try Sweeper(store).sweep()
+    // Gone with its end, unless something in it did not die.
+    if state.bootId == (try? bootIdentity()) { try store.state(state.id)?.cgroup?.remove() }
     let shared = try store.hold()
     try store.remove(state.id, name: state.name)
     _ = consume shared

@@ -33,7 +33,7 @@ struct NetworkSharing {
       (summary, network, owner) = ("ns:\(path)", .joined(path: path), nil)
     case .container(let text):
       let instance = try store.resolve(text)
-      guard instance.status == .running, store.isAlive(instance.id),
+      guard instance.isRunning, store.isAlive(instance.id),
         let process = instance.process
       else {
         throw SupervisorError(

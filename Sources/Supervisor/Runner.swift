@@ -47,6 +47,7 @@ public struct Runner {
   /// What would be done, without doing it.
   public func plan() throws -> (Spec, [InterfacePlan]) {
     let draft = try draft()
+    _ = try CgroupPlacement.find(CgroupPlan(draft.spec), id: options.request.id)
     return (draft.spec, try claims.plan(options.networks, publishing: options.ports))
   }
 
@@ -88,6 +89,7 @@ public struct Runner {
     }
     var whole = try spec ?? Spec(hosting: request)
     let names = try NamePlan(options, whole, sharing)
+    try whole.apply(request.limits, id: request.id)
     whole.mounts += names.files.map { $0.mount(from: store.directory(request.id)) }
     let landlock = LandlockRecord(
       whole, isWanted: options.request.security.landlock, isHosting: options.bundle == nil)
@@ -131,6 +133,8 @@ public struct Runner {
       initFilter: options.usesInit ? try filters.program(.standard(capabilities: [])) : [],
       landlock: draft.landlock.inForce ? LandlockPlan(spec) : nil)
     let agent = try SeccompAgent(spec.linux.seccomp)
+    let cgroupPlan = try CgroupPlan(spec)
+    let placement = try CgroupPlacement.find(cgroupPlan, id: id)
     let signals = try Session.signalDescriptor()
 
     let joined = try draft.sharing?.open()
@@ -143,13 +147,18 @@ public struct Runner {
     // Kept until the instance has ended.
     let ports = claimed.ports
     defer { withExtendedLifetime(ports) {} }
+    var cgroup: InstanceCgroup?
     do {
       let plans = try claims.probe(
         claimed.plans, options.networks, record, &host, interruption: signals.fd)
       let streams = try Streams(options, logDirectory: store.logDirectory(id))
+      cgroup = try placement.map { place throws in
+        try InstanceCgroup(cgroupPlan, at: place, record)
+      }
+      try FaultPoint.reach("the cgroup")
       var launch = try Launch(
         plan, staging: store.stagingDirectory, standard: streams.standard, joining: joined,
-        user: user)
+        user: user, in: cgroup?.fd)
       var network: NetworkSetup
       do {
         let namespace =
@@ -190,11 +199,13 @@ public struct Runner {
       try announceStart()
       let monitor = try InterfaceMonitor(
         record, claims: claims, network: network, plans: interfaces.plans,
-        keepers: interfaces.keepers, host: host)
+        keepers: interfaces.keepers, host: host, cgroup: cgroup)
       let code = try attend(launch.finish(), signals, streams, monitor)
+      cgroup?.end()
       try end(code, record, lock)
       return code
     } catch {
+      try? cgroup?.remove()
       claims.releaseAll(record.state.networks)
       try? store.remove(id, name: record.state.name)
       throw error

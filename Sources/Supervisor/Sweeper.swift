@@ -39,6 +39,7 @@ public struct Sweeper {
     }
     let sameBoot = (try? bootIdentity()) == state.bootId
     if sameBoot, let process = state.process { end(process) }
+    if sameBoot { try state.cgroup?.remove() }
     NetworkClaims(store: store, id: id).releaseAll(state.networks)
     if state.removed || state.status == .creating {
       try store.remove(id, name: state.name)

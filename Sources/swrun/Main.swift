@@ -10,7 +10,8 @@ struct Swrun: ParsableCommand {
 
   private static let verbs: [any ParsableCommand.Type] = [
     Run.self, Ps.self, Exec.self, Logs.self, Stop.self, Kill.self, Rm.self, Inspect.self,
-    Wait.self, Port.self, NetworkCommand.self, Netns.self, Doctor.self, Gc.self,
+    Wait.self, Port.self, Pause.self, Unpause.self, Update.self, Stats.self, Top.self,
+    NetworkCommand.self, Netns.self, Doctor.self, Gc.self,
   ]
 
   static let configuration = CommandConfiguration(
@@ -18,7 +19,8 @@ struct Swrun: ParsableCommand {
     abstract: "Give a process its own address on the network.",
     usage: """
       swrun [run] [--net KIND:PARENT[:MODE[:FLAG]]] [--ip ADDRESS] [options] [--] COMMAND [ARG...]
-      swrun ps | exec | logs | stop | kill | rm | inspect | wait | port | network | netns
+      swrun ps | exec | logs | stop | kill | rm | inspect | wait | port
+      swrun pause | unpause | update | stats | top | network | netns
       swrun doctor | gc
       """,
     discussion: """

@@ -7,7 +7,7 @@ struct Ps: ParsableCommand {
     commandName: "ps", _superCommandName: "swrun",
     abstract: "List instances.",
     discussion: """
-      Filters: name=TEXT, id=PREFIX, status=creating|running|exited, network=TEXT. Several of one \
+      Filters: name=TEXT, id=PREFIX, status=creating|running|paused|exited, network=TEXT. Several of one \
       kind are alternatives; those of different kinds all have to hold.
 
         swrun ps -a --filter status=exited
@@ -43,7 +43,7 @@ struct Ps: ParsableCommand {
     let filter = try InstanceFilter(parsing: list.filters)
     let store = try state.store()
     let states = store.states().filter {
-      (all || filter.namesStatus || $0.status == .running) && filter.fits($0)
+      (all || filter.namesStatus || $0.isRunning) && filter.fits($0)
     }
     if quiet {
       for state in states { print(state.shortID) }
@@ -76,7 +76,7 @@ struct Ps: ParsableCommand {
       network: state.networkNames.isEmpty ? ["none"] : state.networkNames,
       address: state.networks.flatMap(\.addresses),
       ports: state.publishedPorts.map(\.text),
-      pid: state.status == .running ? state.process?.pid : nil, created: state.created)
+      pid: state.isRunning ? state.process?.pid : nil, created: state.created)
   }
 
   /// The command in one line of at most 20 characters, in quotes.
@@ -92,7 +92,9 @@ struct Ps: ParsableCommand {
     switch state.status {
     case .creating: "Created"
     case .running: "Up \(span(since: state.started))"
-    case .exited: "Exited (\(state.exitCode ?? -1)) \(span(since: state.finished)) ago"
+    case .paused: "Up \(span(since: state.started)) (paused)"
+    case .exited:
+      "Exited (\(state.exitCode ?? -1)\(state.oomKilled == true ? ", out of memory" : "")) \(span(since: state.finished)) ago"
     }
   }
 

@@ -80,6 +80,9 @@ struct Run: ParsableCommand {
 
   @OptionGroup(title: "Names") var names: NameArguments
   @OptionGroup(title: "User namespace") var users: UserNamespaceArguments
+
+  @OptionGroup(title: "Limits and devices") var cgroup: CgroupArguments
+
   @Flag(
     name: .customLong("probe"),
     help: "Ask the LAN first whether anybody has the addresses (1 s); --net has it as a key.")
@@ -164,7 +167,7 @@ struct Run: ParsableCommand {
       "--state-dir", "--help",
       "--version",
     ] + NameArguments.optionNames + SecurityArguments.optionNames
-    + UserNamespaceArguments.optionNames
+    + UserNamespaceArguments.optionNames + CgroupArguments.optionNames
 
   mutating func run() throws {
     var request = RunRequest(id: InstanceName.randomID(), command: try requestedCommand())
@@ -174,6 +177,7 @@ struct Run: ParsableCommand {
     request.volumes = try volumes.map { try RunRequest.Volume(parsing: $0) }
     request.terminal = terminal
     request.security = try security.request()
+    request.limits = try cgroup.request()
     try names.apply(to: &request)
     var options = RunOptions(request: request)
     options.networks = try specs()

@@ -221,7 +221,7 @@ struct DefaultSeccompTests {
       require(Int(swrun_ioctl_ptr(-1, 1 << 32 | 0x541c, nil)), EPERM)
       require(Int(Glibc.socket(40, 1, 0)), EPERM)
       var pidfd: CInt = -1
-      require(Int(swrun_clone3(0, &pidfd)), ENOSYS)
+      require(Int(swrun_clone3(0, &pidfd, -1)), ENOSYS)
       require(Int(swrun_pidfd_open(-1)), EINVAL)
       _exit(0)
     }

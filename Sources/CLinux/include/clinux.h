@@ -26,11 +26,12 @@ int accept4(int socket, struct sockaddr *address, socklen_t *length, int flags);
 int unshare(int kinds);
 
 // clone3(2) without CLONE_VM: returns 0 in the child, its pid in the parent, -1 and errno.
-// *pidfd receives a close-on-exec descriptor in the parent. flags are CLONE_NEW*.
-pid_t swrun_clone3(uint64_t flags, int *pidfd);
+// *pidfd receives a close-on-exec descriptor in the parent. flags are CLONE_NEW*. cgroup is the
+// directory of the cgroup v2 in which the child starts (CLONE_INTO_CGROUP), or -1 for our own.
+pid_t swrun_clone3(uint64_t flags, int *pidfd, int cgroup);
 
 // The same with CLONE_PARENT: the new process is a child of the caller's parent.
-pid_t swrun_clone3_sibling(uint64_t flags, int *pidfd);
+pid_t swrun_clone3_sibling(uint64_t flags, int *pidfd, int cgroup);
 
 // fork(2). swrun has one thread, so the child may go on as the parent would.
 pid_t swrun_fork(void);
@@ -48,6 +49,10 @@ int swrun_fsopen(const char *type, unsigned flags);
 int swrun_fsconfig(int fd, unsigned command, const char *key, const char *value, int aux);
 int swrun_fsmount(int fd, unsigned flags, unsigned attributes);
 int swrun_execveat(int fd, char *const argv[], char *const envp[]);
+// bpf(2): loads a BPF_PROG_TYPE_CGROUP_DEVICE program (struct bpf_insn, 8 bytes each) and returns its
+// close-on-exec descriptor; attaches it to a cgroup beside what is attached there already.
+int swrun_bpf_load_device_filter(const uint64_t *instructions, unsigned count);
+int swrun_bpf_attach_device_filter(int cgroup, int program);
 long swrun_seccomp(unsigned op, unsigned flags, const void *args);
 
 // landlock(7). The ABI's number, or -1 where the kernel has none or it is switched off.

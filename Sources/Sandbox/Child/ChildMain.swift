@@ -19,6 +19,13 @@ struct ChildMain {
     do {
       try step("PR_SET_PDEATHSIG") { () throws(SystemError) in try dieWithParent() }
       setsid()
+      // Not by clone3: that would make the monitor's cgroup the root of what is seen inside.
+      if plan.hidesCgroups {
+        try step("the cgroup namespace") { () throws(SystemError) in
+          try check("unshare", "", unshare(CInt(NamespaceKinds.cgroup.rawValue)))
+        }
+      }
+      if let score = plan.workload.memoryScore { try setMemoryScore(score) }
       if let joined {
         try step("entering the network namespace") { () throws(SystemError) in
           try check("setns", "", setns(joined.rawValue, CInt(NamespaceKinds.network.rawValue)))

@@ -112,6 +112,14 @@ func dieWithParent() throws(SystemError) {
   try check("prctl", "PR_SET_PDEATHSIG", swrun_prctl(1, UInt(SIGKILL), 0, 0, 0))
 }
 
+/// `/proc/self/oom_score_adj`: whom the kernel kills first for want of memory. Children inherit it.
+func setMemoryScore(_ score: Int32) throws(ChildFailure) {
+  try step("oom_score_adj \(score)") { () throws(SystemError) in
+    let file = try Descriptor.open("/proc/self/oom_score_adj", O_WRONLY)
+    try file.fd.writeEverything(Array("\(score)".utf8))
+  }
+}
+
 /// Marks all descriptors from `first` on close-on-exec: none reaches the workload (CVE-2024-21626).
 func closeOthers(from first: UInt32) throws(ChildFailure) {
   let closeOnExec: UInt32 = 4

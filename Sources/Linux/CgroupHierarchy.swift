@@ -1,0 +1,121 @@
+import CLinux
+import Glibc
+import SystemPackage
+
+/// The cgroup v2 hierarchy of this machine, cgroups(7): where it is mounted and what it can do.
+public struct CgroupHierarchy: Sendable {
+  /// `/sys/fs/cgroup`, and on a machine that also has version 1 often `/sys/fs/cgroup/unified`.
+  public let mountPoint: String
+  /// What can be limited by it; a controller that version 1 has taken is not among them.
+  public let controllers: Set<String>
+  /// It cannot be written: the mount is read-only, as in a container that was not given one, or we are
+  /// nobody there.
+  public let isReadOnly: Bool
+  /// A mount of our own, where no other can be seen.
+  private let own: Root?
+
+  private final class Root: Sendable {
+    let mount: DetachedMount
+    init(_ mount: consuming DetachedMount) { self.mount = mount }
+  }
+
+  public init(mountPoint: String, controllers: Set<String>, isReadOnly: Bool) {
+    self.mountPoint = mountPoint
+    self.controllers = controllers
+    self.isReadOnly = isReadOnly
+    own = nil
+  }
+
+  private init?(_ mount: Mount, _ own: Root?) {
+    let path = own.map { "/proc/self/fd/\($0.mount.fd.rawValue)" } ?? mount.path
+    guard let text = try? readText("\(path)/cgroup.controllers") else { return nil }
+    mountPoint = mount.path
+    controllers = Set(text.split(whereSeparator: \.isWhitespace).map(String.init))
+    // Nobody's but the host's root, whatever the mount says.
+    isReadOnly = mount.isReadOnly || access(path, W_OK) != 0
+    self.own = own
+  }
+
+  /// Whether version 2 has all controllers, and so its usual place: no version 1 is beside it.
+  public var isUnified: Bool { mountPoint == "/sys/fs/cgroup" }
+
+  /// Looks for it among this process's mounts; `nil` where there is none.
+  ///
+  /// In `ip netns exec`, which covers `/sys`, it is mounted anew for us alone, as PID 1 has it: a mount
+  /// without the options of the first would take them away from the whole hierarchy
+  /// (`apply_cgroup_root_flags`, kernel/cgroup/cgroup.c).
+  public static func find() -> CgroupHierarchy? {
+    if let mounts = try? readText("/proc/self/mountinfo"), let mount = mount(in: mounts),
+      let found = CgroupHierarchy(mount, nil)
+    {
+      return found
+    }
+    guard let mounts = try? readText("/proc/1/mountinfo"), let mount = mount(in: mounts) else {
+      return nil
+    }
+    let options = mount.options.map { (key: $0, value: String?.none) }
+    guard
+      let detached = try? DetachedMount(
+        type: "cgroup2", source: "cgroup2", options: options,
+        attributes: [.noSetuid, .noDevices, .noExecute])
+    else { return nil }
+    return CgroupHierarchy(mount, Root(detached))
+  }
+
+  /// A mount of the hierarchy.
+  struct Mount: Hashable {
+    let path: String
+    let isReadOnly: Bool
+    /// Those of the hierarchy itself, `nsdelegate` and the like.
+    let options: [String]
+  }
+
+  /// The last mount of the type `cgroup2` in a text of proc(5)'s `/proc/PID/mountinfo`.
+  static func mount(in text: String) -> Mount? {
+    for line in text.split(separator: "\n").reversed() {
+      let fields = line.split(separator: " ")
+      guard let dash = fields.firstIndex(of: "-"), dash >= 6, fields.count > dash + 3,
+        fields[dash + 1] == "cgroup2"
+      else { continue }
+      let options = fields[dash + 3].split(separator: ",").map(String.init)
+      return Mount(
+        path: unescaped(fields[4]),
+        isReadOnly: fields[5].split(separator: ",").contains("ro") || options.contains("ro"),
+        options: options.filter { $0 != "rw" && $0 != "ro" })
+    }
+    return nil
+  }
+
+  /// `\040` and the like, as the kernel writes blanks in paths.
+  private static func unescaped(_ text: Substring) -> String {
+    var bytes: [UInt8] = []
+    var rest = Array(text.utf8)[...]
+    while let byte = rest.popFirst() {
+      if byte == 0x5c, rest.count >= 3,
+        let code = UInt8(String(decoding: rest.prefix(3), as: UTF8.self), radix: 8)
+      {
+        bytes.append(code)
+        rest = rest.dropFirst(3)
+      } else {
+        bytes.append(byte)
+      }
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// The version 2 cgroup of a process, as `/proc/PID/cgroup` has it; `nil` where it has ended.
+  public static func path(of pid: String = "self") -> String? {
+    guard let text = try? readText("/proc/\(pid)/cgroup") else { return nil }
+    let line = text.split(separator: "\n").first { $0.hasPrefix("0::") }
+    return line.map { String($0.dropFirst(3)) }
+  }
+
+  /// Whether systemd is the init system and so the one that hands out cgroups, sd_booted(3).
+  public static var isSystemd: Bool { FileIdentity(path: "/run/systemd/system") != nil }
+
+  /// The directory of its root.
+  func openRoot() throws(SystemError) -> Descriptor {
+    if let own { return try Descriptor.open(".", O_RDONLY | O_DIRECTORY, in: own.mount.fd) }
+    return try Descriptor.open(mountPoint, O_RDONLY | O_DIRECTORY)
+  }
+}

@@ -1,0 +1,49 @@
+import Linux
+import SystemPackage
+
+/// Which cgroup is an instance's: its place, and once it is made what names it for good.
+public struct CgroupRecord: Hashable, Sendable, Codable {
+  /// From the root of the hierarchy.
+  public let path: String
+  public var device: UInt64?
+  public var inode: UInt64?
+
+  init(path: String) { self.path = path }
+
+  mutating func identify(_ identity: FileIdentity) {
+    device = identity.device
+    inode = identity.inode
+  }
+
+  /// Opens it; `nil` where it has gone, or another has its place.
+  func open() throws -> Cgroup? {
+    guard let hierarchy = CgroupHierarchy.find() else { return nil }
+    let cgroup: Cgroup
+    do { cgroup = try Cgroup(opening: path, in: hierarchy) } catch {
+      if error.errno == .noSuchFileOrDirectory { return nil }
+      throw error
+    }
+    let identity = try cgroup.identity()
+    if device == nil {
+      // Its maker was killed before it wrote this down. A path with the instance's id in it is its.
+      return path.hasPrefix("\(CgroupPlacement.parent)/") ? .some(cgroup) : nil
+    }
+    return identity.device == device && identity.inode == inode ? .some(cgroup) : nil
+  }
+
+  /// Ends what is still in it and removes it.
+  func remove() throws {
+    switch try open() {
+    case .some(let cgroup): try cgroup.remove(emptyParent: CgroupPlacement.emptyParent(of: path))
+    case .none: return
+    }
+  }
+}
+
+/// A borrowed view of a cgroup that may not be there.
+func view(_ cgroup: borrowing Cgroup?) -> FileDescriptor? {
+  switch cgroup {
+  case .some(let cgroup): cgroup.fd
+  case .none: nil
+  }
+}
