@@ -1,3 +1,4 @@
+import Linux
 import Netlink
 
 /// An ipvlan slave: an interface with the parent's MAC address and its own IP addresses,

@@ -1,3 +1,4 @@
+import Linux
 import Netlink
 
 /// A macvlan slave: an interface on the parent with a MAC address of its own.

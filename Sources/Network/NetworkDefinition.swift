@@ -1,3 +1,4 @@
+import Linux
 import Netlink
 
 /// What `swrun network create` was asked for, word for word; also what is kept on disk, so that a file

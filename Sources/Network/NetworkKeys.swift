@@ -1,3 +1,4 @@
+import Linux
 import Netlink
 
 /// The keys of `--net`, each with its value checked.

@@ -1,3 +1,5 @@
+import Linux
+
 /// The options of a network's driver, `--opt KEY=VALUE`.
 public struct NetworkOptions: Hashable, Sendable {
   /// `nil`: the network has a dummy of its own.

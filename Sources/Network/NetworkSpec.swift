@@ -1,3 +1,4 @@
+import Linux
 public import Netlink
 
 /// One interface that an instance asks for, as `--net` says it:

@@ -14,7 +14,10 @@ extension Spec {
         guard let bit = CapabilitySet.bit(of: capability), capability.hasPrefix("CAP_"),
           capability == capability.uppercased()
         else {
-          found.add(path, "is \(capability.debugDescription), no capability such as CAP_CHOWN")
+          let near = suggestion(for: capability, in: kernel.names)
+          found.add(
+            path,
+            "is \(capability.debugDescription), no capability such as CAP_CHOWN\(near)")
           continue
         }
         if kernel.bits & (1 << bit) == 0 {

@@ -1,5 +1,5 @@
 import Glibc
-import Network
+import Linux
 
 /// What the user asks for of a workload's privileges with the options of `swrun run`.
 public struct SecurityRequest: Hashable, Sendable {

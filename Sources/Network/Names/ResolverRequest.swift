@@ -1,3 +1,4 @@
+import Linux
 import Netlink
 
 /// What the user says about resolv.conf(5): `--dns`, `--dns-search`, `--dns-option`; checked word by
