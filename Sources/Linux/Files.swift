@@ -81,6 +81,13 @@ public func readLink(_ path: String) throws(SystemError) -> String {
   return String(decoding: buffer.prefix(length).map(UInt8.init(bitPattern:)), as: UTF8.self)
 }
 
+/// The absolute path of what is there, without links, realpath(3).
+public func realPath(_ path: String) throws(SystemError) -> String {
+  guard let found = realpath(path, nil) else { throw SystemError("realpath", path) }
+  defer { free(found) }
+  return String(cString: found)
+}
+
 /// The names in a directory, without `.` and `..`, sorted; empty where there is no directory, or none
 /// that can be read.
 public func directoryEntries(_ path: String) -> [String] { (try? directoryNames(path)) ?? [] }

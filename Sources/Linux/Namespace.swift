@@ -14,6 +14,7 @@ public struct NamespaceKinds: OptionSet, Sendable, Hashable {
   public static let user = NamespaceKinds(rawValue: 0x1000_0000)
   public static let pid = NamespaceKinds(rawValue: 0x2000_0000)
   public static let network = NamespaceKinds(rawValue: 0x4000_0000)
+  public static let time = NamespaceKinds(rawValue: 0x80)
 }
 
 /// A namespace held open, namespaces(7).
@@ -48,6 +49,11 @@ public struct Namespace: ~Copyable, Sendable {
     return UInt64(found) == kind.rawValue ? .some(namespace) : nil
   }
 
+  /// Whether this kernel has a kind of namespace, by the name of its file in `/proc/PID/ns`.
+  public static func isKnown(_ file: String) -> Bool {
+    FileIdentity(path: "/proc/self/ns/\(file)") != nil
+  }
+
   public var fd: FileDescriptor { descriptor.fd }
 
   /// Its device and inode: two handles with the same lead to the same namespace.
@@ -66,16 +72,25 @@ public struct Namespace: ~Copyable, Sendable {
   public borrowing func visit<Result: ~Copyable>(
     _ body: () throws -> Result
   ) throws -> Result {
-    let home = try Namespace(path: "/proc/self/ns/net")
+    try visit(.network, "net", body)
+  }
+
+  /// The same for another kind.
+  ///
+  /// - Parameter file: its name in `/proc/PID/ns`.
+  public borrowing func visit<Result: ~Copyable>(
+    _ kind: NamespaceKinds, _ file: String, _ body: () throws -> Result
+  ) throws -> Result {
+    let home = try Namespace(path: "/proc/self/ns/\(file)")
     // Who may not enter namespaces may still stay in its own.
     if try identity() == home.identity() { return try body() }
-    try enter(.network)
+    try enter(kind)
     let result: Result
     do { result = try body() } catch {
-      try home.enter(.network)
+      try home.enter(kind)
       throw error
     }
-    try home.enter(.network)
+    try home.enter(kind)
     return result
   }
 }

@@ -68,4 +68,15 @@ public enum Signal {
     let size = MemoryLayout<signalfd_siginfo>.size
     return read(fd.rawValue, &info, size) == size ? CInt(bitPattern: info.ssi_signo) : nil
   }
+
+  /// Takes what a descriptor of ``descriptor(of:)`` holds.
+  ///
+  /// - Returns: whether a signal is among it that asks to end.
+  public static func takeInterruption(from fd: FileDescriptor) -> Bool {
+    var ends = false
+    while let signal = next(from: fd) {
+      if [SIGHUP, SIGINT, SIGQUIT, SIGTERM].contains(signal) { ends = true }
+    }
+    return ends
+  }
 }

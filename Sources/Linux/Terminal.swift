@@ -7,6 +7,11 @@ public struct TerminalSize: Hashable, Sendable {
   public let rows: UInt16
   public let columns: UInt16
 
+  public init(rows: UInt16, columns: UInt16) {
+    self.rows = rows
+    self.columns = columns
+  }
+
   /// The size of a terminal that is open; `nil` for what is none.
   public init?(of fd: FileDescriptor) {
     var size = winsize()

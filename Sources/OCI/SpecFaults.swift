@@ -2,12 +2,13 @@ extension Spec {
   /// Everything in it that is no sense, or that swrun does not do.
   func faults() -> [Fault] {
     var found = Faults()
-    if !ociVersion.hasPrefix("1.") {
-      found.add("ociVersion", "\(ociVersion.debugDescription) is not 1.x")
-    }
+    checkVersion(&found)
     checkNamespaces(&found)
     checkUserNamespace(&found)
     checkProcess(&found)
+    checkAttributes(&found)
+    checkSysctls(&found)
+    checkHooks(&found)
     checkUnsupported(&found)
     return found.list
   }
@@ -24,26 +25,17 @@ extension Spec {
     }
   }
 
-  private func checkNamespaces(_ found: inout Faults) {
-    let kinds = ["ipc", "mount", "pid", "uts"]
-    let given = linux.namespaces.map(\.type)
-    let mayBeShared = ["cgroup", "network", "user"]
-    if given.filter({ !mayBeShared.contains($0) }).sorted() != kinds
-      || Set(given).count < given.count
-    {
+  /// A later minor version has nothing that an earlier one means otherwise, and a property that is new
+  /// in it is refused by name.
+  private func checkVersion(_ found: inout Faults) {
+    let core = ociVersion.prefix { $0 != "-" && $0 != "+" }
+    let numbers = core.split(separator: ".", omittingEmptySubsequences: false)
+      .map { UInt16($0) }
+    if numbers.count != 3 || numbers.contains(nil) || numbers[0] != 1 {
       found.add(
-        "linux.namespaces",
-        "has to be \(kinds.joined(separator: ", ")) and, unless the host's are to be shared, network, user and cgroup, each once"
+        "ociVersion",
+        "\(ociVersion.debugDescription) is not known; swrun reads 1.0.0 and later of 1"
       )
-    }
-    for (index, namespace) in linux.namespaces.enumerated() {
-      guard let place = namespace.path else { continue }
-      let path = "linux.namespaces[\(index)].path"
-      if !["network", "user"].contains(namespace.type) {
-        found.unsupported(path, true)
-      } else if !place.hasPrefix("/") || place.utf8.contains(0) {
-        found.add(path, "\(place.debugDescription) is not absolute")
-      }
     }
   }
 
@@ -52,7 +44,6 @@ extension Spec {
     if !process.cwd.hasPrefix("/") {
       found.add("process.cwd", "\(process.cwd.debugDescription) is not absolute")
     }
-    if process.terminal { found.add("process.terminal", "has to be false") }
     checkCapabilities(&found)
     checkSeccomp(&found)
     if let score = process.oomScoreAdj, !(-1000...1000).contains(score) {
@@ -65,20 +56,17 @@ extension Spec {
       found.unsupported("mounts[\(index)].uidMappings", mount.uidMappings != nil)
       found.unsupported("mounts[\(index)].gidMappings", mount.gidMappings != nil)
     }
-    found.unsupported("hooks", hooks != nil)
-    found.unsupported("process.consoleSize", process.consoleSize != nil)
-    found.unsupported("process.user.umask", process.user.umask != nil)
-    found.unsupported("process.rlimits", !process.rlimits.isEmpty)
-    found.unsupported("process.scheduler", process.scheduler != nil)
-    found.unsupported("process.ioPriority", process.ioPriority != nil)
-    found.unsupported("process.execCPUAffinity", process.execCPUAffinity != nil)
-    found.unsupported("linux.timeOffsets", linux.timeOffsets != nil)
     found.unsupported("linux.devices", !linux.devices.isEmpty)
     found.unsupported("linux.rootfsPropagation", linux.rootfsPropagation != nil)
-    found.unsupported("linux.sysctl", !linux.sysctl.isEmpty)
-    found.unsupported("linux.personality", linux.personality != nil)
-    found.unsupported("linux.intelRdt", linux.intelRdt != nil)
-    found.unsupported("linux.memoryPolicy", linux.memoryPolicy != nil)
-    found.unsupported("linux.netDevices", linux.netDevices != nil)
+    if linux.intelRdt != nil {
+      found.add(
+        "linux.intelRdt", "is not supported: swrun makes no groups in /sys/fs/resctrl; take it out")
+    }
+    if linux.netDevices != nil {
+      found.add(
+        "linux.netDevices",
+        "is not supported: no device of the host is moved; take it out, and use --net macvlan:DEVICE:passthru"
+      )
+    }
   }
 }

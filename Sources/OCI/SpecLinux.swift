@@ -128,8 +128,8 @@ extension Spec {
     public var name: String?
   }
 
-  /// The network namespace of the process.
-  public enum NetworkNamespace: Hashable, Sendable {
+  /// What a process has of a kind of namespace.
+  public enum NamespaceUse: Hashable, Sendable {
     /// Its own.
     case new
     /// The host's.
@@ -138,22 +138,27 @@ extension Spec {
     case joined(path: String)
   }
 
-  /// What `linux.namespaces` says of the network.
-  public var networkNamespace: NetworkNamespace {
+  /// What `linux.namespaces` says of a kind, such as `pid`.
+  public subscript(namespace type: String) -> NamespaceUse {
     get {
-      guard let entry = linux.namespaces.first(where: { $0.type == "network" }) else {
-        return .host
-      }
+      guard let entry = linux.namespaces.first(where: { $0.type == type }) else { return .host }
       return entry.path.map { .joined(path: $0) } ?? .new
     }
     set {
-      linux.namespaces.removeAll { $0.type == "network" }
+      let place = linux.namespaces.firstIndex { $0.type == type } ?? 0
+      linux.namespaces.removeAll { $0.type == type }
       switch newValue {
-      case .new: linux.namespaces.insert(Namespace(type: "network"), at: 0)
+      case .new: linux.namespaces.insert(Namespace(type: type), at: place)
       case .joined(let path):
-        linux.namespaces.insert(Namespace(type: "network", path: path), at: 0)
+        linux.namespaces.insert(Namespace(type: type, path: path), at: place)
       case .host: break
       }
     }
+  }
+
+  /// What `linux.namespaces` says of the network.
+  public var networkNamespace: NamespaceUse {
+    get { self[namespace: "network"] }
+    set { self[namespace: "network"] = newValue }
   }
 }

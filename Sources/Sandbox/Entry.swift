@@ -24,6 +24,7 @@ public enum Entry {
       ? try Descriptor.open("/proc/\(try Pidfd.number(instance.fd))/ns/cgroup", O_RDONLY).release()
       : nil
     defer { if let cgroups { close(cgroups.rawValue) } }
+    try workload.attributes.initialCPUs?.restrictCPUs()
     let ids = try enter(instance)
     let ends = try DescriptorPair.sockets()
     let near = Channel(ends.first)
@@ -67,9 +68,12 @@ public enum Entry {
   ///   `/proc` is the workload's.
   private static func enter(_ instance: borrowing Pidfd) throws -> UserNamespaceView? {
     let pid = try Pidfd.number(instance.fd)
-    var kinds: NamespaceKinds = [.mount, .pid, .ipc, .uts]
-    // The host's network is not to be entered by who has no privilege over it, and is there already.
-    for (name, kind) in [("net", NamespaceKinds.network), ("user", .user)]
+    var kinds: NamespaceKinds = [.mount]
+    // The host's are not to be entered by who has no privilege over them, and are there already.
+    for (name, kind) in [
+      ("net", NamespaceKinds.network), ("user", .user), ("pid", .pid), ("ipc", .ipc), ("uts", .uts),
+      ("time", .time),
+    ]
     where FileIdentity(path: "/proc/self/ns/\(name)")
       != FileIdentity(path: "/proc/\(pid)/ns/\(name)")
     {

@@ -10,6 +10,7 @@ extension Spec.Process {
     var process = self
     process.args = command
     process.terminal = terminal
+    process.consoleSize = nil
     if let workingDirectory { process.cwd = workingDirectory }
     var values: [(key: String, value: String)] = env.map { entry in
       let pair = entry.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)

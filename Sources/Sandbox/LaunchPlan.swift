@@ -6,7 +6,8 @@ public import OCI
 public struct LaunchPlan: Hashable, Sendable {
   public let hostname: String?
   public let domainname: String?
-  public let network: Spec.NetworkNamespace
+  public let network: Spec.NamespaceUse
+  public let namespaces: NamespacePlan
   public var userNamespace: Spec.UserNamespace
   /// Whether its cgroup is the root of all that it sees of the hierarchy.
   public let hidesCgroups: Bool
@@ -16,6 +17,9 @@ public struct LaunchPlan: Hashable, Sendable {
   public let mounts: [MountStep]
   public let maskedPaths: [String]
   public let readOnlyPaths: [String]
+  public let sysctls: [SysctlStep]
+  /// `nil`: none.
+  public let hooks: HookPlan?
   public let workload: Workload
   /// The compiled filter of swrun's init, which has to work under any of the workload's.
   public let initFilter: [UInt8]
@@ -63,6 +67,7 @@ public struct LaunchPlan: Hashable, Sendable {
     public let selinuxLabel: String?
     /// The directories in which a command without `/` is looked for.
     public let searchPath: [String]
+    public var attributes = AttributePlan()
 
     /// - Parameters:
     ///   - seccomp: `profile`, compiled; empty: none.
@@ -115,21 +120,35 @@ public struct LaunchPlan: Hashable, Sendable {
   /// - Parameters:
   ///   - seccomp: the spec's filter, compiled; empty: none.
   ///   - initFilter: that of swrun's init; `nil`: the same.
+  ///   - hooks: those of the spec.
   public init(
     _ spec: Spec, usesInit: Bool, seccomp: [UInt8], initFilter: [UInt8]? = nil,
-    landlock: LandlockPlan? = nil
+    landlock: LandlockPlan? = nil, hooks: HookPlan? = nil
   ) throws(SandboxError) {
     hostname = spec.hostname
     domainname = spec.domainname
     network = spec.networkNamespace
     userNamespace = spec.userNamespace
-    hidesCgroups = spec.linux.namespaces.contains { $0.type == "cgroup" }
+    hidesCgroups = spec[namespace: "cgroup"] == .new
     root = spec.root.path
     readOnlyRoot = spec.root.readonly
     self.usesInit = usesInit
-    workload = try Workload(
+    namespaces = try NamespacePlan(spec)
+    guard usesInit || namespaces.ownsPIDs else {
+      throw SandboxError(
+        "--no-init needs a PID namespace of the instance's own: in another's, nobody would end what the command leaves behind"
+      )
+    }
+    self.hooks = hooks
+    sysctls = spec.linux.sysctl.sorted { $0.key < $1.key }.map { SysctlStep($0.key, $0.value) }
+    var workload = try Workload(
       spec.process, seccomp: seccomp, profile: spec.linux.seccomp, landlock: landlock)
     self.initFilter = initFilter ?? seccomp
+    workload.attributes = try AttributePlan(spec.process, spec.linux)
+    // The CPUs of what is executed later, not of the workload.
+    workload.attributes.initialCPUs = nil
+    workload.attributes.finalCPUs = nil
+    self.workload = workload
     var steps: [MountStep] = []
     for mount in spec.mounts {
       steps.append(try MountStep(mount).labelled(spec.linux.mountLabel))

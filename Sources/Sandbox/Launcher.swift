@@ -39,17 +39,23 @@ public struct Launch: ~Copyable {
   ///   - standard: what the workload gets where it has no terminal of its own.
   ///   - network, user: the namespaces that the plan has it join.
   ///   - cgroup: the directory of the cgroup in which it starts; without, it starts in the monitor's.
+  ///   - namespaces: the others that it has it join.
   /// - Throws: `SystemError`, with the capability that is missing in its reason.
   public init(
     _ plan: LaunchPlan, staging: String, standard: StandardStreams,
     joining network: borrowing Namespace? = nil, user: borrowing Namespace? = nil,
-    in cgroup: FileDescriptor? = nil
+    _ namespaces: JoinedNamespaces, in cgroup: FileDescriptor? = nil
   ) throws {
-    var kinds: NamespaceKinds = [.mount, .pid, .ipc, .uts]
+    guard plan.userNamespace == .shared || plan.namespaces.ownsPIDs else {
+      throw SandboxError(
+        "a user namespace of its own and the processes of others exclude each other: the kernel shows no /proc of them there"
+      )
+    }
+    // That of cgroups is made from within the cgroup.
+    var kinds = plan.namespaces.new.subtracting(.cgroup)
     var joined: FileDescriptor?
     switch plan.network {
-    case .new: kinds.insert(.network)
-    case .host: break
+    case .new, .host: break
     case .joined(let path):
       switch network {
       case .some(let held): joined = held.fd
@@ -70,7 +76,7 @@ public struct Launch: ~Copyable {
     } else {
       home = nil
     }
-    let result = Result { () throws -> pid_t in
+    let result = namespaces.cloning { () throws -> pid_t in
       switch plan.userNamespace {
       case .new: kinds.insert(.user)
       case .shared: break
@@ -130,16 +136,29 @@ public struct Launch: ~Copyable {
     try Namespace(path: "/proc/\(pid)/ns/net")
   }
 
+  /// Tells the process, of a plan with hooks, that the host's have been run; it goes on with its own.
+  public borrowing func proceed() {
+    // It may have ended already; ``start()`` hears why.
+    try? channel.send(1)
+  }
+
   /// Lets the process become the workload, and waits until it has.
   ///
-  /// - Parameter agent: gets the listener of the workload's seccomp filter, where it has one, and the
-  ///   workload's pid.
+  /// - Parameters:
+  ///   - interruption: a signalfd(2): a hook inside may take its time, and a signal breaks it off.
+  ///   - agent: gets the listener of the workload's seccomp filter, where it has one, and the workload's
+  ///     pid.
   /// - Throws: `SandboxError` with the child's own line and exit code.
-  public mutating func start(agent: SeccompAgentHandler) throws {
+  public mutating func start(
+    interruption: FileDescriptor? = nil, agent: SeccompAgentHandler
+  ) throws {
     do { try channel.send(1) } catch {
       // It has ended already; what it has said is still there to be read.
     }
     while true {
+      if let interruption, !waitForWord(or: interruption) {
+        throw SandboxError("interrupted while a hook was running")
+      }
       switch try channel.receiveAny() {
       case .descriptor(let descriptor, let kind, let sender):
         if kind == listenerKind {
@@ -152,6 +171,18 @@ public struct Launch: ~Copyable {
         guard let failure = ChildFailure(report: report) else { continue }
         throw SandboxError(failure.message, exitCode: Int32(failure.exitCode))
       }
+    }
+  }
+
+  /// - Returns: false for the interruption.
+  private borrowing func waitForWord(or interruption: FileDescriptor) -> Bool {
+    var entries = [channel.fd, interruption].map {
+      pollfd(fd: $0.rawValue, events: Int16(POLLIN), revents: 0)
+    }
+    while true {
+      if Glibc.poll(&entries, nfds_t(entries.count), -1) < 0 { continue }
+      if entries[0].revents != 0 { return true }
+      if Signal.takeInterruption(from: interruption) { return false }
     }
   }
 

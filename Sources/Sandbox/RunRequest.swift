@@ -20,10 +20,12 @@ public struct RunRequest: Hashable, Sendable {
   /// `--domainname`
   public var domainname: String?
   /// The network namespace that it runs in.
-  public var network = Spec.NetworkNamespace.new
+  public var network = Spec.NamespaceUse.new
   public var security = SecurityRequest()
   public var userNamespace = Spec.UserNamespace.shared
   public var limits = LimitRequest()
+  /// `--ulimit`, `--sysctl`, `--pid` and their like.
+  public var attributes = AttributeRequest()
   /// Directories of swrun's own that the workload must not see.
   public var hiddenPaths: [String] = []
 

@@ -57,9 +57,10 @@ public struct Executor {
     try check(adapted.user, in: spec)
     let program = try SeccompCache(directory: store.seccompDirectory).workloadProgram(spec)
     let isLandlocked = landlock && state.landlock?.inForce == true
-    let workload = try LaunchPlan.Workload(
+    var workload = try LaunchPlan.Workload(
       adapted, seccomp: program, profile: spec.linux.seccomp,
       landlock: isLandlocked ? LandlockPlan(spec) : nil)
+    workload.attributes = try AttributePlan(adapted, spec.linux)
     let agent = try SeccompAgent(spec.linux.seccomp)
     let signals = try Session.signalDescriptor()
     let null = try Descriptor.null()

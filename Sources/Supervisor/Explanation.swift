@@ -11,26 +11,21 @@ public enum Explanation {
     var lines: [String] = []
     // One that cannot be made was refused before.
     lines += (try? CgroupPlan(spec))?.explanation ?? []
-    let hidesCgroups = spec.linux.namespaces.contains { $0.type == "cgroup" }
-    let unshare =
-      userNamespace(spec)
-      + " --mount --pid --ipc --uts \(hidesCgroups ? "--cgroup " : "")--fork"
-    let kinds = hidesCgroups ? "mount, PID, IPC, UTS and cgroup" : "mount, PID, IPC and UTS"
+    let unshare = namespaces(spec)
+    let new = newNamespaces(spec)
     switch spec.networkNamespace {
     case .new:
       lines.append("# the network, from the host's side")
       lines.append("ip netns add INSTANCE")
       lines.append("ip -n INSTANCE link set lo up")
       lines += interfaces.flatMap(\.explanation)
-      lines.append("# the process, in new network, \(kinds) namespaces")
+      lines.append("# the process, in new network, \(new) namespaces")
       lines.append("ip netns exec INSTANCE \(unshare)")
     case .host:
-      lines.append(
-        "# the process, in the host's network, and new \(kinds) namespaces")
+      lines.append("# the process, in the host's network, and new \(new) namespaces")
       lines.append(unshare)
     case .joined(let path):
-      lines.append(
-        "# the process, in another's network, and new \(kinds) namespaces")
+      lines.append("# the process, in another's network, and new \(new) namespaces")
       lines.append("nsenter --net=\(quoted(path)) \(unshare)")
     }
     if let hostname = spec.hostname { lines.append("hostname \(quoted(hostname))") }
@@ -55,6 +50,9 @@ public enum Explanation {
       lines.append("mount --bind /dev/null ROOT\(path)  # or an empty directory; if it is there")
     }
     lines.append("pivot_root ROOT ROOT && umount -l .")
+    for (name, value) in spec.linux.sysctl.sorted(by: { $0.key < $1.key }) {
+      lines.append("sysctl -w \(quoted("\(name)=\(value)"))")
+    }
     let process = spec.process
     let bounding = process.capabilities.bounding.map { $0.lowercased() }.joined(separator: ",")
     let groups = process.user.additionalGids.map(String.init).joined(separator: ",")
@@ -67,6 +65,7 @@ public enum Explanation {
     if let label = process.selinuxLabel {
       lines.append("echo \(quoted(label)) > /proc/self/attr/exec")
     }
+    lines += attributes(process)
     if usesInit { lines.append("swrun's init as PID 1, and under it:") }
     lines.append(
       "setpriv --reuid \(process.user.uid) --regid \(process.user.gid) "
@@ -106,6 +105,46 @@ public enum Explanation {
     }
     if profile == .unconfined { return "none" }
     return "a profile of \(profile.syscalls.count) rules, else \(profile.defaultAction.rawValue)"
+  }
+
+  private static let kinds = [
+    ("mount", "mount"), ("pid", "PID"), ("ipc", "IPC"), ("uts", "UTS"), ("cgroup", "cgroup"),
+    ("time", "time"),
+  ]
+
+  private static func newNamespaces(_ spec: Spec) -> String {
+    let titles = kinds.filter { spec[namespace: $0.0] == .new }.map(\.1)
+    guard titles.count > 1, let last = titles.last else { return titles.first ?? "" }
+    return "\(titles.dropLast().joined(separator: ", ")) and \(last)"
+  }
+
+  /// nsenter(1) for those that are joined, unshare(1) for those that are made.
+  private static func namespaces(_ spec: Spec) -> String {
+    var joins: [String] = []
+    var makes: [String] = []
+    for (type, _) in kinds {
+      switch spec[namespace: type] {
+      case .new: makes.append("--\(type)")
+      case .joined(let path): joins.append("--\(type)=\(quoted(path))")
+      case .host: break
+      }
+    }
+    for (name, offset) in [
+      ("monotonic", spec.linux.timeOffsets?.monotonic),
+      ("boottime", spec.linux.timeOffsets?.boottime),
+    ] {
+      if let seconds = offset?.secs { makes.append("--\(name) \(seconds)") }
+    }
+    let enter = joins.isEmpty ? "" : "nsenter \(joins.joined(separator: " ")) "
+    return "\(enter)\(userNamespace(spec)) \(makes.joined(separator: " ")) --fork"
+  }
+
+  private static func attributes(_ process: Spec.Process) -> [String] {
+    process.rlimits.map { limit in
+      let values = [limit.soft, limit.hard].map { $0 == .max ? "unlimited" : "\($0)" }
+      let name = limit.type.lowercased().dropFirst("rlimit_".count)
+      return "prlimit --pid $$ --\(name)=\(values.joined(separator: ":"))"
+    }
   }
 
   /// A word as a shell reads it.

@@ -28,6 +28,8 @@ public struct InstanceState: Sendable, Codable {
   public var exitCode: Int32?
   /// Why it ended, where that was not the workload's doing.
   public var error: String?
+  /// What has gone wrong without ending it: hooks of `poststart` and `poststop` that have failed.
+  public var warnings: [String]?
   /// PID 1 of the instance, as the host numbers it.
   public var process: ProcessIdentity?
   public let monitor: ProcessIdentity

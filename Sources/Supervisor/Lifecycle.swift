@@ -20,15 +20,15 @@ public struct Lifecycle {
     // What is paused takes no signal but SIGKILL.
     if store.state(state.id)?.status == .paused { try? pause(state, false) }
     let limit = seconds < 0 ? -1 : min(seconds, 1_000_000) * 1000
-    if !process.waitForEnd(milliseconds: limit) { try process.send(SIGKILL) }
+    if !process.waitForEnd(milliseconds: limit) { try end(process, state) }
     _ = try wait(state)
   }
 
   /// Sends a signal to PID 1, which hands it on to the workload.
   public func kill(_ state: InstanceState, signal: Int32) throws {
-    guard store.isAlive(state.id), let process = try running(state), try process.send(signal) else {
-      throw SupervisorError("\(state.name) is not running")
-    }
+    guard store.isAlive(state.id), let process = try running(state),
+      try signal == SIGKILL ? end(process, state) : process.send(signal)
+    else { throw SupervisorError("\(state.name) is not running") }
     if signal == SIGKILL { _ = try wait(state) }
   }
 
@@ -45,6 +45,28 @@ public struct Lifecycle {
     guard let resources = try request.resources(changing: former) else { return }
     _ = try ControlSocket.ask(
       .update(resources: resources), of: state, in: store.directory(state.id))
+  }
+
+  /// Kills the workload. In a PID namespace of its own that is done by PID 1; in another's, swrun's init
+  /// has to live on for a moment, to end what the workload leaves behind.
+  ///
+  /// - Returns: false where it has ended.
+  @discardableResult
+  private func end(_ process: borrowing Pidfd, _ state: InstanceState) throws -> Bool {
+    let spec = try? store.spec(state.id)
+    guard let pid = (store.state(state.id)?.process ?? state.process)?.pid,
+      let spec, spec[namespace: "pid"] != .new
+    else { return try process.send(SIGKILL) }
+    if process.waitForEnd(milliseconds: 0) { return false }
+    func children() -> [Int32] {
+      let text = (try? readText("/proc/\(pid)/task/\(pid)/children")) ?? ""
+      return text.split(separator: " ").compactMap { Int32($0) }
+    }
+    for child in children() {
+      guard let workload = try? Pidfd(pid: child), children().contains(child) else { continue }
+      try workload.send(SIGKILL)
+    }
+    return true
   }
 
   private func running(_ state: InstanceState) throws -> Pidfd? {
@@ -81,7 +103,7 @@ public struct Lifecycle {
           "\(state.name) is running. Stop it first (swrun stop \(state.name)), or have it killed: swrun rm -f \(state.name)"
         )
       }
-      if let process = try running(state) { try process.send(SIGKILL) }
+      if let process = try running(state) { try end(process, state) }
       _ = try wait(state)
     }
     try Sweeper(store).sweep()

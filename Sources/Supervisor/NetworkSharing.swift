@@ -8,7 +8,7 @@ import OCI
 struct NetworkSharing {
   /// As `swrun ps` shows it.
   let summary: String
-  let network: Spec.NetworkNamespace
+  let network: Spec.NamespaceUse
   /// The instance whose namespace it is.
   let owner: InstanceState?
   private let store: InstanceStore
@@ -17,7 +17,7 @@ struct NetworkSharing {
   ///
   /// - Parameter bundle: what the bundle says, where there is one.
   init?(
-    _ networks: [NetworkSpec], bundle: Spec.NetworkNamespace?, in store: InstanceStore
+    _ networks: [NetworkSpec], bundle: Spec.NamespaceUse?, in store: InstanceStore
   ) throws {
     self.store = store
     if let bundle, bundle != .new, let first = networks.first {

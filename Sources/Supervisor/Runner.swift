@@ -51,10 +51,20 @@ public struct Runner {
     return (draft.spec, try claims.plan(options.networks, publishing: options.ports))
   }
 
+  /// The spec as a bundle's `config.json` has it: without what is of one run alone.
+  public func template() throws -> Spec {
+    var spec = try draft().spec
+    let own = store.directory(options.request.id) + "/"
+    spec.mounts.removeAll { $0.source?.hasPrefix(own) == true }
+    spec.linux.maskedPaths.removeAll(where: options.request.hiddenPaths.contains)
+    return spec
+  }
+
   /// What is to be run, with what it shares with others.
   private struct Draft {
     var spec: Spec
     let sharing: NetworkSharing?
+    let namespaces: NamespaceSharing
     let names: NamePlan
     let landlock: LandlockRecord
     let users: UserNamespacePlan
@@ -72,6 +82,11 @@ public struct Runner {
     } else if sharing?.network == .host, request.hostname == nil {
       request.hostname = try hostName()
     }
+    let namespaces = try NamespaceSharing(options, in: store)
+    if let hostname = namespaces.hostname {
+      request.hostname = hostname
+      request.domainname = nil
+    }
     request.network = sharing?.network ?? .new
     let users = UserNamespacePlan(
       options.userNamespace, of: request.id, in: store, own: try Rootless.view())
@@ -80,7 +95,9 @@ public struct Runner {
       request.user = try request.user ?? users.user()
     }
     if var bundle = spec {
-      bundle.linux.maskedPaths += request.hiddenPaths
+      bundle.linux.maskedPaths += request.hiddenPaths.filter {
+        !bundle.linux.maskedPaths.contains($0)
+      }
       bundle.networkNamespace = request.network
       bundle.userNamespace = try users.namespace(ofBundle: bundle)
       bundle.hostname = options.request.hostname ?? bundle.hostname
@@ -91,11 +108,14 @@ public struct Runner {
     let names = try NamePlan(options, whole, sharing)
     try whole.apply(request.limits, id: request.id)
     whole.mounts += names.files.map { $0.mount(from: store.directory(request.id)) }
+    namespaces.apply(to: &whole)
+    try whole.apply(request.attributes)
     let landlock = LandlockRecord(
       whole, isWanted: options.request.security.landlock, isHosting: options.bundle == nil)
     if let fault = whole.userNamespaceFaults().first { throw SupervisorError("\(fault)") }
     return Draft(
-      spec: whole, sharing: sharing, names: names, landlock: landlock, users: users)
+      spec: whole, sharing: sharing, namespaces: namespaces, names: names, landlock: landlock,
+      users: users)
   }
 
   private var claims: NetworkClaims { NetworkClaims(store: store, id: options.request.id) }
@@ -106,12 +126,6 @@ public struct Runner {
   public func run() throws -> Int32 {
     try Rootless(store).obtain(options.networks, bundle: options.bundle)
     try store.prepare()
-    if options.interactive, options.request.terminal, !options.detached,
-      !isTerminal(.standardInput)
-    {
-      throw SupervisorError(
-        "-i -t: the standard input is not a terminal. Leave -t out to pipe into the workload")
-    }
     guard options.detached else {
       return try supervise(announceStart: {})
     }
@@ -126,12 +140,17 @@ public struct Runner {
     let id = options.request.id
     let draft = try draft()
     let spec = draft.spec
+    if options.interactive, spec.process.terminal, !options.detached, !isTerminal(.standardInput) {
+      throw SupervisorError(
+        "-i -t: the standard input is not a terminal. Leave -t out to pipe into the workload")
+    }
     try spec.checkSecurityModules()
     let filters = SeccompCache(directory: store.seccompDirectory)
     var plan = try LaunchPlan(
       spec, usesInit: options.usesInit, seccomp: try filters.workloadProgram(spec),
       initFilter: options.usesInit ? try filters.program(.standard(capabilities: [])) : [],
-      landlock: draft.landlock.inForce ? LandlockPlan(spec) : nil)
+      landlock: draft.landlock.inForce ? LandlockPlan(spec) : nil,
+      hooks: try hookPlan(spec))
     let agent = try SeccompAgent(spec.linux.seccomp)
     let cgroupPlan = try CgroupPlan(spec)
     let placement = try CgroupPlacement.find(cgroupPlan, id: id)
@@ -139,6 +158,7 @@ public struct Runner {
 
     let joined = try draft.sharing?.open()
     let user = try openUserNamespace(spec)
+    let namespaces = try draft.namespaces.open(plan)
     let claimed = try claim(draft)
     var host = claimed.host
     let record = claimed.record
@@ -147,18 +167,22 @@ public struct Runner {
     // Kept until the instance has ended.
     let ports = claimed.ports
     defer { withExtendedLifetime(ports) {} }
+    let hooks = plan.hooks.map { InstanceHooks(plan: $0, record: record) }
+    var isLaunched = false
     var cgroup: InstanceCgroup?
     do {
       let plans = try claims.probe(
         claimed.plans, options.networks, record, &host, interruption: signals.fd)
-      let streams = try Streams(options, logDirectory: store.logDirectory(id))
+      let streams = try Streams(
+        options, terminal: spec.process.terminal, logDirectory: store.logDirectory(id))
       cgroup = try placement.map { place throws in
         try InstanceCgroup(cgroupPlan, at: place, record)
       }
       try FaultPoint.reach("the cgroup")
       var launch = try Launch(
         plan, staging: store.stagingDirectory, standard: streams.standard, joining: joined,
-        user: user, in: cgroup?.fd)
+        user: user, namespaces, in: cgroup?.fd)
+      isLaunched = true
       var network: NetworkSetup
       do {
         let namespace =
@@ -178,7 +202,11 @@ public struct Runner {
       do {
         try interfaces.make(&network, &host)
         let pid = launch.pid
-        try launch.start { listener, process in
+        if let hooks {
+          try hooks.create(pid: pid, interruption: signals.fd)
+          launch.proceed()
+        }
+        try launch.start(interruption: hooks == nil ? nil : signals.fd) { listener, process in
           try agent.give(
             listener, pid: process, spec, id: id, instance: pid, status: "creating",
             bundle: store.directory(id))
@@ -196,18 +224,21 @@ public struct Runner {
         $0.status = .running
         $0.started = .now
       }
+      hooks?.started(pid: launch.pid)
       try announceStart()
       let monitor = try InterfaceMonitor(
         record, claims: claims, network: network, plans: interfaces.plans,
         keepers: interfaces.keepers, host: host, cgroup: cgroup)
-      let code = try attend(launch.finish(), signals, streams, monitor)
+      let code = try attend(launch.finish(), signals, streams, monitor, spec.process)
       cgroup?.end()
       try end(code, record, lock)
+      hooks?.stopped()
       return code
     } catch {
       try? cgroup?.remove()
       claims.releaseAll(record.state.networks)
       try? store.remove(id, name: record.state.name)
+      if isLaunched { hooks?.stopped() }
       throw error
     }
   }
@@ -219,6 +250,11 @@ public struct Runner {
       if let namespace = try Namespace.open(at: path, .user) { return .some(namespace) }
     } catch { throw SupervisorError("the user namespace \(path) cannot be opened: \(error.errno)") }
     throw SupervisorError("\(path) is not a user namespace; lsns -t user lists those of processes")
+  }
+
+  private func hookPlan(_ spec: Spec) throws -> HookPlan? {
+    guard let bundle = options.bundle else { return nil }
+    return HookPlan(spec, id: options.request.id, bundle: try realPath(bundle))
   }
 
   private struct Claim: ~Copyable {
@@ -285,13 +321,14 @@ public struct Runner {
   /// The monitor's working life.
   private func attend(
     _ running: consuming Running, _ signals: consuming Descriptor, _ streams: consuming Streams,
-    _ interfaces: InterfaceMonitor
+    _ interfaces: InterfaceMonitor, _ process: Spec.Process
   ) throws -> Int32 {
     defer { interfaces.end() }
     let ends = streams.intoMonitor()
     var session = try Session(
       running, signals: signals, output: ends.output, errors: ends.errors, log: ends.log,
-      relaysInput: options.interactive && options.request.terminal && !options.detached)
+      relaysInput: options.interactive && process.terminal && !options.detached,
+      keepsSize: process.consoleSize != nil)
     return try session.wait(beside: interfaces).code
   }
 

@@ -13,6 +13,8 @@ struct Session: ~Copyable {
   private let errors: Descriptor?
   private var log: LogWriter?
   private let relaysInput: Bool
+  /// The terminal has a size of its own until ours changes.
+  private let keepsSize: Bool
   /// A second descriptor of the terminal: epoll(7) waits for one thing with each.
   private let terminalInput: Descriptor?
   private var keys: [UInt8] = []
@@ -45,7 +47,8 @@ struct Session: ~Copyable {
   ///   - relaysInput: our standard input goes to the terminal.
   init(
     _ running: consuming Running, signals: consuming Descriptor, output: consuming Descriptor?,
-    errors: consuming Descriptor?, log: consuming LogWriter?, relaysInput: Bool
+    errors: consuming Descriptor?, log: consuming LogWriter?, relaysInput: Bool,
+    keepsSize: Bool = false
   ) throws {
     terminalInput =
       switch running.terminal {
@@ -59,6 +62,7 @@ struct Session: ~Copyable {
     self.errors = errors
     self.log = log
     self.relaysInput = relaysInput
+    self.keepsSize = keepsSize
   }
 
   /// Returns once the process has ended and all that it has printed is where it belongs.
@@ -78,7 +82,7 @@ struct Session: ~Copyable {
     }
     let raw = relaysInput ? RawTerminal(.standardInput) : nil
     if relaysInput { try epoll.add(.standardInput, key: Key.input.rawValue) }
-    adoptSize()
+    if !keepsSize { adoptSize() }
     while true {
       for key in try epoll.wait().compactMap(Key.init(rawValue:)) {
         switch key {

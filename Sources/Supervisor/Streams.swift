@@ -18,11 +18,11 @@ struct Streams: ~Copyable {
 
   /// In the foreground the workload has our own output, and our input with `-i`. In the background
   /// its output goes through pipes into the log.
-  init(_ options: RunOptions, logDirectory: String) throws {
+  init(_ options: RunOptions, terminal: Bool, logDirectory: String) throws {
     if options.detached {
       try makeDirectories(logDirectory)
       log = try LogWriter("\(logDirectory)/log.json")
-      if !options.request.terminal {
+      if !terminal {
         let outputs = try DescriptorPair.pipe()
         output = .some(outputs.first)
         outputEnd = .some(outputs.second)

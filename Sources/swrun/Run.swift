@@ -137,6 +137,7 @@ struct Run: ParsableCommand {
   var volumes: [String] = []
 
   @OptionGroup var security: SecurityArguments
+  @OptionGroup(title: "Process") var process: ProcessArguments
 
   @Option(
     name: .customLong("bundle"),
@@ -167,9 +168,20 @@ struct Run: ParsableCommand {
       "--state-dir", "--help",
       "--version",
     ] + NameArguments.optionNames + SecurityArguments.optionNames
-    + UserNamespaceArguments.optionNames + CgroupArguments.optionNames
+    + UserNamespaceArguments.optionNames + CgroupArguments.optionNames + ProcessArguments.optionNames
 
   mutating func run() throws {
+    let runner = try runner()
+    if explain {
+      let (spec, interfaces) = try runner.plan()
+      for line in Explanation.lines(spec, interfaces, usesInit: !noInit) { print(line) }
+      return
+    }
+    throw ExitCode(try runner.run())
+  }
+
+  /// What the options ask for; `swrun spec` takes the same.
+  func runner() throws -> Runner {
     var request = RunRequest(id: InstanceName.randomID(), command: try requestedCommand())
     request.environment = environment
     request.workingDirectory = workingDirectory
@@ -179,6 +191,7 @@ struct Run: ParsableCommand {
     request.security = try security.request()
     request.limits = try cgroup.request()
     try names.apply(to: &request)
+    request.attributes = try process.request()
     var options = RunOptions(request: request)
     options.networks = try specs()
     options.names = try names.options()
@@ -190,13 +203,7 @@ struct Run: ParsableCommand {
     options.bundle = bundle
     options.interactive = interactive
     options.usesInit = !noInit
-    let runner = Runner(try state.store(swept: false), options)
-    if explain {
-      let (spec, interfaces) = try runner.plan()
-      for line in Explanation.lines(spec, interfaces, usesInit: !noInit) { print(line) }
-      return
-    }
-    throw ExitCode(try runner.run())
+    return Runner(try state.store(swept: false), options)
   }
 
   /// Empty with `--bundle`, which says itself what is run.
@@ -205,15 +212,15 @@ struct Run: ParsableCommand {
       return try CommandLineRest.command(command, of: Run.self, options: Self.optionNames)
     }
     let decided =
-      !command.isEmpty || terminal || !environment.isEmpty || workingDirectory != nil
-      || user != nil || !volumes.isEmpty || security.isUsed
+      try !command.isEmpty || terminal || !environment.isEmpty || workingDirectory != nil
+      || user != nil || !volumes.isEmpty || security.isUsed || process.request().decidesProcess
     if try users.request() != nil {
       throw ValidationError(
         "--bundle decides about the user namespace; change linux.uidMappings in its config.json")
     }
     if decided {
       throw ValidationError(
-        "--bundle decides about the command, -t, -e, -w, -u, -v and privileges; change its config.json"
+        "--bundle decides about the command, -t, -e, -w, -u, -v, privileges, namespaces, limits and sysctls; change its config.json"
       )
     }
     return []

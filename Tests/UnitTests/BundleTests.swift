@@ -29,9 +29,9 @@ struct BundleTests {
   @Test("what is not understood is refused by its place")
   func unknown() throws {
     let error = #expect(throws: BundleError.self) {
-      try read(replacing: "\"uid\": 0", by: "\"umask\": 18, \"uid\": 0")
+      try read(replacing: "\"linux\": {", by: "\"linux\": { \"intelRdt\": {},")
     }
-    #expect(error?.description.contains("process.user.umask is not supported") == true)
+    #expect(error?.description.contains("linux.intelRdt is not supported") == true)
   }
 
   @Test(
@@ -104,9 +104,9 @@ struct BundleTests {
     ] {
       #expect(throws: BundleError.self, "\(wrong)") { try read(replacing: entry, by: wrong) }
     }
-    let pid = "{\n        \"type\": \"pid\"\n      },"
+    let mount = "{\n        \"type\": \"mount\"\n      },"
     #expect(throws: BundleError.self) {
-      try read(replacing: pid, by: "{ \"type\": \"pid\", \"path\": \"/proc/1/ns/pid\" },")
+      try read(replacing: mount, by: "{ \"type\": \"mount\", \"path\": \"/proc/1/ns/mnt\" },")
     }
   }
 

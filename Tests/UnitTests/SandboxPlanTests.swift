@@ -43,7 +43,7 @@ struct PlanTests {
 
   @Test("the network namespace is new, the host's, or one that is there")
   func network() throws {
-    func namespaces(_ network: Spec.NetworkNamespace) throws -> [Spec.Namespace] {
+    func namespaces(_ network: Spec.NamespaceUse) throws -> [Spec.Namespace] {
       let spec = try Spec(hosting: request { $0.network = network })
       #expect(spec.networkNamespace == network)
       #expect(try LaunchPlan(spec, usesInit: true, seccomp: []).network == network)

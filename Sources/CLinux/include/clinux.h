@@ -4,6 +4,8 @@
 #ifndef SWRUN_CLINUX_H
 #define SWRUN_CLINUX_H
 
+#include "attributes.h"
+
 // Headers that Swift's Glibc module leaves out.
 #include <linux/filter.h>
 #include <linux/if_packet.h>

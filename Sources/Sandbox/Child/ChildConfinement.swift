@@ -81,6 +81,16 @@ struct ChildConfinement {
         try channel.send(listenerKind, descriptor: FileDescriptor(rawValue: listener))
       } catch { throw ChildFailure("handing out the seccomp listener: \(error)") }
     }
+    try dropForFilter()
+  }
+
+  /// The same for a hook that is run before the workload; it has no listener.
+  func confineHook() throws(ChildFailure) {
+    _ = try Sandbox.loadFilter(workload.seccomp)
+    try dropForFilter()
+  }
+
+  private func dropForFilter() throws(ChildFailure) {
     guard keepsForFilter else { return }
     do { try workload.capabilities.apply() } catch {
       throw ChildFailure(

@@ -9,8 +9,12 @@ struct ChildInit {
   let workload: ChildWorkload
   /// The compiled filter for init itself; empty: none.
   let filter: [UInt8]
+  /// Whether the PID namespace is that of others too: then nobody but this process ends what the
+  /// workload leaves behind.
+  let adopts: Bool
 
   func run(terminal: FileDescriptor?, _ channel: borrowing Channel) throws(ChildFailure) -> Never {
+    let children = adopts ? try adoptOrphans() : nil
     // Before the fork, so that no signal is lost between it and the loop.
     Signal.blockAll()
     let child = swrun_fork()
@@ -20,7 +24,21 @@ struct ChildInit {
       try workload.execute(terminal: terminal, channel)
     }
     try becomeSmall()
-    loop(child)
+    loop(child, children)
+  }
+
+  /// Makes this process the parent of all that the workload leaves behind.
+  ///
+  /// - Returns: the file of its children, in a procfs of its own: the instance may have none.
+  private func adoptOrphans() throws(ChildFailure) -> FileDescriptor {
+    try step("adopting orphans") { () throws(SystemError) in
+      // PR_SET_CHILD_SUBREAPER
+      try check("prctl", "PR_SET_CHILD_SUBREAPER", swrun_prctl(36, 1, 0, 0, 0))
+      let processes = try DetachedMount(
+        type: "proc", source: "proc", options: [], attributes: [.noSetuid, .noDevices, .noExecute])
+      // CONFIG_PROC_CHILDREN
+      return try Descriptor.open("thread-self/children", O_RDONLY, in: processes.fd).release()
+    }
   }
 
   /// Keeps no privilege but to signal the workload, whatever its user is, and says nothing of the
@@ -35,9 +53,10 @@ struct ChildInit {
     _ = try loadFilter(filter)
   }
 
-  private func loop(_ child: pid_t) -> Never {
+  private func loop(_ child: pid_t, _ children: FileDescriptor?) -> Never {
+    if let children { dup2(children.rawValue, Self.childrenNumber) }
     // With the channel: the monitor takes its end as the workload's start.
-    swrun_close_range(0, .max, 0)
+    swrun_close_range(children == nil ? 0 : UInt32(Self.childrenNumber) + 1, .max, 0)
     var all = sigset_t()
     sigfillset(&all)
     while true {
@@ -48,13 +67,35 @@ struct ChildInit {
     }
   }
 
+  private static let childrenNumber: CInt = 0
+
+  /// Kills what the workload has left, and what that leaves, until nothing is left.
+  private func endOthers() {
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    var status: CInt = 0
+    while true {
+      let length = pread(Self.childrenNumber, &buffer, buffer.count, 0)
+      if length > 0 {
+        // The last number may have been cut off.
+        let text = String(decoding: buffer.prefix(length), as: UTF8.self)
+        let whole =
+          length < buffer.count ? text[...] : text[..<(text.lastIndex(of: " ") ?? text.startIndex)]
+        for pid in whole.split(separator: " ").compactMap({ pid_t($0) }) { kill(pid, SIGKILL) }
+      }
+      if waitpid(-1, &status, 0) < 0, errno == ECHILD { return }
+    }
+  }
+
   /// One SIGCHLD may stand for many.
   private func reap(_ child: pid_t) {
     while true {
       var status: CInt = 0
       let pid = waitpid(-1, &status, WNOHANG)
       if pid <= 0 { return }
-      if pid == child { _exit(ExitStatus(waitStatus: status).code) }
+      if pid == child {
+        if adopts { endOthers() }
+        _exit(ExitStatus(waitStatus: status).code)
+      }
     }
   }
 

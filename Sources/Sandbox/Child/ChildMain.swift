@@ -31,6 +31,7 @@ struct ChildMain {
           try check("setns", "", setns(joined.rawValue, CInt(NamespaceKinds.network.rawValue)))
         }
       }
+      try enterTime()
       try takeOver(channel.fd)
     } catch {
       channel.send(error.report)
@@ -39,6 +40,26 @@ struct ChildMain {
     // Its number is closed, and belongs to others from now on.
     _ = channel.release()
     _exit(launchOrReport())
+  }
+
+  /// A time namespace takes its clocks before the first process is in it, and unshare(2) leaves us
+  /// outside.
+  private func enterTime() throws(ChildFailure) {
+    guard let offsets = plan.namespaces.timeOffsets else { return }
+    guard Namespace.isKnown("time") else {
+      throw ChildFailure("linux.namespaces: this kernel has no time namespaces (CONFIG_TIME_NS)")
+    }
+    try step("making the time namespace") { () throws(SystemError) in
+      try check("unshare", "", unshare(CInt(NamespaceKinds.time.rawValue)))
+      let path = "/proc/self/timens_offsets"
+      for line in offsets {
+        let file = try Descriptor.open(path, O_WRONLY)
+        do throws(SystemError) { try file.fd.writeEverything(Array(line.utf8)) } catch {
+          throw SystemError("write", "\(path) (\(line))", errno: error.errno)
+        }
+      }
+      try Namespace(path: "/proc/self/ns/time_for_children").enter(.time)
+    }
   }
 
   /// Returns only by a failure, with its exit code.
@@ -90,24 +111,61 @@ struct ChildMain {
           "setdomainname", domainname, setdomainname(domainname, domainname.utf8.count))
       }
     }
+    let sysctls = try ChildSysctls(plan.sysctls)
+    if let hooks = plan.hooks { try runCreateHooks(hooks, channel) }
     try ChildMounts(plan: plan, staging: staging, trees: trees).perform()
+    makeWorkingDirectory()
     var terminal: FileDescriptor?
     if plan.workload.terminal {
       terminal = try handOutTerminal(channel)
     }
+    try awaitMonitor(channel)
+    switch consume sysctls {
+    case .some(let sysctls): try sysctls.write()
+    case .none: break
+    }
+    try step("limiting capabilities") { () throws(SystemError) in
+      try plan.workload.bounding.limitBounding()
+    }
+    let workload = ChildWorkload(workload: plan.workload, hooks: plan.hooks)
+    if plan.usesInit {
+      try ChildInit(
+        workload: workload, filter: plan.initFilter, adopts: !plan.namespaces.ownsPIDs
+      ).run(terminal: terminal, channel)
+    }
+    try workload.execute(terminal: terminal, channel)
+  }
+
+  private func awaitMonitor(_ channel: borrowing Channel) throws(ChildFailure) {
     let go: UInt8?
     do { go = try channel.receive() } catch {
       throw ChildFailure("waiting for the network: \(error)")
     }
     if go == nil { _exit(125) }
-    try step("limiting capabilities") { () throws(SystemError) in
-      try plan.workload.bounding.limitBounding()
+  }
+
+  /// Once the monitor has run its own: they may have changed what is mounted, and what they mount in
+  /// this namespace below the root file system goes into the instance.
+  private func runCreateHooks(
+    _ plan: HookPlan, _ channel: borrowing Channel
+  ) throws(ChildFailure) {
+    try step("cutting the tie to the host's mounts") { () throws(SystemError) in
+      try MountNamespace.makePrivate()
     }
-    let workload = ChildWorkload(workload: plan.workload)
-    if plan.usesInit {
-      try ChildInit(workload: workload, filter: plan.initFilter).run(terminal: terminal, channel)
+    try awaitMonitor(channel)
+    let state = plan.state.json(status: "creating", pid: getpid())
+    for (index, hook) in plan.hooks.createContainer.enumerated() {
+      try HookProcess(
+        hook, place: "hooks.createContainer[\(index)]", directory: plan.state.bundle
+      ).run(state: state)
     }
-    try workload.execute(terminal: terminal, channel)
+  }
+
+  /// As runc does it. Where it cannot be made, entering it says why.
+  private func makeWorkingDirectory() {
+    let former = umask(0o022)
+    _ = try? makeDirectories(plan.workload.workingDirectory, mode: 0o755)
+    umask(former)
   }
 
   /// The monitor gets the master; the other end stays here.
@@ -115,6 +173,7 @@ struct ChildMain {
     _ channel: borrowing Channel
   ) throws(ChildFailure) -> FileDescriptor {
     let pair = try openInstanceTerminal()
+    plan.workload.attributes.terminalSize?.apply(to: pair.master.fd)
     do {
       try bindConsole(pair.terminal.fd)
       try channel.send(0, descriptor: pair.master.fd)

@@ -6,6 +6,8 @@ import SystemPackage
 /// The last steps of a process that becomes the workload; `run` and `exec` share them.
 struct ChildWorkload {
   let workload: LaunchPlan.Workload
+  /// Of which those of `startContainer` are run.
+  var hooks: HookPlan?
 
   /// Becomes the workload. Returns only by a failure.
   ///
@@ -21,6 +23,7 @@ struct ChildWorkload {
         for standard in CInt(0)...2 { try check("dup2", "", dup2(terminal.rawValue, standard)) }
       }
     }
+    try ChildAttributes(plan: workload.attributes).apply()
     let confinement = ChildConfinement(workload: workload)
     try confinement.begin()
     try becomeUser()
@@ -31,12 +34,13 @@ struct ChildWorkload {
         "the working directory \(workload.workingDirectory) cannot be entered: \(Errno(rawValue: errno))"
       )
     }
-    umask(0o022)
+    umask(workload.attributes.umask)
     try closeOthers(from: 3)
     Signal.reset()
     let argv = CStrings(workload.arguments)
     let envp = CStrings(workload.environment)
     let candidates = CStrings(candidatePaths())
+    if let hooks { try runStartHooks(hooks, confinement) }
     try confinement.loadFilter(channel)
 
     // From here on the filter counts: execve(2), and what a failure needs to be reported.
@@ -55,6 +59,18 @@ struct ChildWorkload {
       }
     }
     throw failure(reason, candidatePaths()[failed])
+  }
+
+  /// Their files are the instance's, so they have no more than the workload: its user, capabilities and
+  /// filter.
+  private func runStartHooks(
+    _ plan: HookPlan, _ confinement: ChildConfinement
+  ) throws(ChildFailure) {
+    let state = plan.state.json(status: "created", pid: getpid())
+    for (index, hook) in plan.hooks.startContainer.enumerated() {
+      try HookProcess(hook, place: "hooks.startContainer[\(index)]", directory: "/")
+        .run(state: state) { () throws(ChildFailure) in try confinement.confineHook() }
+    }
   }
 
   private func candidatePaths() -> [String] {
