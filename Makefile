@@ -27,6 +27,7 @@ binary: deps
 install: binary ## Install under PREFIX (/usr/local) below DESTDIR
 	install -D -m 755 $(BUILD)/swrun $(DESTDIR)$(PREFIX)/bin/swrun
 	install -D -m 644 man/swrun.1 $(DESTDIR)$(PREFIX)/share/man/man1/swrun.1
+	install -D -m 644 man/swrun-bundle.5 $(DESTDIR)$(PREFIX)/share/man/man5/swrun-bundle.5
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
 	  $(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 	$(SWRUN) --generate-completion-script bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/swrun
@@ -37,6 +38,7 @@ install: binary ## Install under PREFIX (/usr/local) below DESTDIR
 
 uninstall: ## Remove what install has put there
 	rm -rf $(DESTDIR)$(PREFIX)/bin/swrun $(DESTDIR)$(PREFIX)/share/man/man1/swrun.1 \
+	  $(DESTDIR)$(PREFIX)/share/man/man5/swrun-bundle.5 \
 	  $(DESTDIR)$(PREFIX)/share/bash-completion/completions/swrun \
 	  $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_swrun \
 	  $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/swrun.fish $(DESTDIR)$(PREFIX)/share/swrun

@@ -56,6 +56,9 @@ extension Spec {
       found.unsupported("mounts[\(index)].uidMappings", mount.uidMappings != nil)
       found.unsupported("mounts[\(index)].gidMappings", mount.gidMappings != nil)
     }
+    found.unsupported(
+      "linux.resources.memory.checkBeforeUpdate",
+      linux.resources?.memory?.checkBeforeUpdate == true)
     found.unsupported("linux.devices", !linux.devices.isEmpty)
     found.unsupported("linux.rootfsPropagation", linux.rootfsPropagation != nil)
     if linux.intelRdt != nil {

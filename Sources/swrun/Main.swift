@@ -11,7 +11,7 @@ struct Swrun: ParsableCommand {
   private static let verbs: [any ParsableCommand.Type] = [
     Run.self, Ps.self, Exec.self, Logs.self, Stop.self, Kill.self, Rm.self, Inspect.self,
     Wait.self, Port.self, Pause.self, Unpause.self, Update.self, Stats.self, Top.self,
-    NetworkCommand.self, Netns.self, Doctor.self, Gc.self,
+    NetworkCommand.self, Netns.self, SpecCommand.self, BundleCommand.self, Doctor.self, Gc.self,
   ]
 
   static let configuration = CommandConfiguration(
@@ -21,7 +21,7 @@ struct Swrun: ParsableCommand {
       swrun [run] [--net KIND:PARENT[:MODE[:FLAG]]] [--ip ADDRESS] [options] [--] COMMAND [ARG...]
       swrun ps | exec | logs | stop | kill | rm | inspect | wait | port
       swrun pause | unpause | update | stats | top | network | netns
-      swrun doctor | gc
+      swrun spec | bundle | doctor | gc
       """,
     discussion: """
       swrun runs a command in namespaces of its own, with an ipvlan slave of an interface of the \
