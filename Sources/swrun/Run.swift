@@ -168,7 +168,8 @@ struct Run: ParsableCommand {
       "--state-dir", "--help",
       "--version",
     ] + NameArguments.optionNames + SecurityArguments.optionNames
-    + UserNamespaceArguments.optionNames + CgroupArguments.optionNames + ProcessArguments.optionNames
+    + UserNamespaceArguments.optionNames + CgroupArguments.optionNames
+    + ProcessArguments.optionNames
 
   mutating func run() throws {
     let runner = try runner()
