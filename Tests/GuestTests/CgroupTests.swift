@@ -62,10 +62,10 @@ struct CgroupTests {
   func memory() throws {
     try World.with { world in
       let bomb = try world.swrun(
-        "--name", "bomb", "-m", "8m", "--memory-swap", "8m", "--", "dd",
-        "if=/dev/zero", "of=/dev/null", "bs=64M", "count=1")
+        "--name", "bomb", "-m", "32m", "--memory-swap", "32m", "--", "dd",
+        "if=/dev/zero", "of=/dev/null", "bs=256M", "count=1")
       #expect(bomb.code == 137, "\(bomb)")
-      #expect(bomb.errors.contains("bomb was out of memory (limit 8MiB)"), "\(bomb)")
+      #expect(bomb.errors.contains("bomb was out of memory (limit 32MiB)"), "\(bomb)")
       #expect(try world.swrun("ps", "-a").lines[1].contains("Exited (137, out of memory)"))
       #expect(try world.swrun("inspect", "bomb").output.contains("\"oomKilled\" : true"))
       let quiet = try world.swrun("--name", "quiet", "-m", "64m", "--", "false")
@@ -74,8 +74,8 @@ struct CgroupTests {
 
       // One of many: seen while the instance goes on, and the monitor is not among the killed.
       _ = try world.swrun(
-        "-d", "--name", "many", "-m", "8m", "--memory-swap", "8m", "--", "sh", "-c",
-        "dd if=/dev/zero of=/dev/null bs=64M count=1; sleep 1000")
+        "-d", "--name", "many", "-m", "32m", "--memory-swap", "32m", "--", "sh", "-c",
+        "dd if=/dev/zero of=/dev/null bs=256M count=1; sleep 1000")
       #expect(
         try eventually { try world.swrun("inspect", "many").output.contains("oomKilled") })
       #expect(try world.swrun("ps").lines.contains { $0.contains("many") })
