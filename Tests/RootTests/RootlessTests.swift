@@ -92,6 +92,27 @@ struct RootlessTests {
     }
   }
 
+  @Test("a monitor that is killed takes its instance with it, and nothing is left")
+  func killed() throws {
+    try Caller.with { caller in
+      #expect(try caller.swrun("-d", "--name", "one", "--", "sleep", "1000").code == 0)
+      let known = try caller.swrun("ps", "--format", "json").output
+      let state = try caller.swrun("inspect", "one").output
+      func pid(_ text: String, after key: String) -> Int32? {
+        text.split(separator: "\"\(key)\"").last.flatMap {
+          $0.drop { !$0.isNumber }.split { !$0.isNumber }.first.flatMap { Int32($0) }
+        }
+      }
+      let monitor = try #require(pid(state, after: "monitor"))
+      let process = try #require(pid(known, after: "pid"))
+      kill(monitor, SIGKILL)
+      #expect(eventually { kill(process, 0) != 0 })
+      #expect(try caller.swrun("ps", "-a").output.contains("Exited (137)"))
+      #expect(try caller.swrun("rm", "one").code == 0)
+      #expect(directoryEntries("\(caller.directory)/run/swrun/instances") == [])
+    }
+  }
+
   @Test("the host's network can be shared, and its interfaces cannot be had")
   func networks() throws {
     try Caller.with { caller in
