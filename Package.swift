@@ -58,7 +58,7 @@ let package = Package(
       dependencies: ["Linux", "Netlink", "OCI", "Network", "Sandbox", "Supervisor", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
-      name: "RootTests", dependencies: ["TestSupport", "Supervisor"], swiftSettings: strict),
+      name: "RootTests", dependencies: ["TestSupport", "Supervisor", "OCI"], swiftSettings: strict),
     .testTarget(
       name: "GuestTests", dependencies: ["TestSupport", "Supervisor"], swiftSettings: strict),
   ],

@@ -81,6 +81,10 @@ int swrun_fsconfig(int fd, unsigned command, const char *key, const char *value,
   return (int)syscall(SYS_fsconfig, fd, command, key, value, aux);
 }
 
+int swrun_fspick(int dirfd, const char *path, unsigned flags) {
+  return (int)syscall(SYS_fspick, dirfd, path, flags);
+}
+
 int swrun_fsmount(int fd, unsigned flags, unsigned attributes) {
   return (int)syscall(SYS_fsmount, fd, flags, attributes);
 }

@@ -53,11 +53,11 @@ public struct CgroupHierarchy: Sendable {
     guard let mounts = try? readText("/proc/1/mountinfo"), let mount = mount(in: mounts) else {
       return nil
     }
-    let options = mount.options.map { (key: $0, value: String?.none) }
+    let system = FileSystem(
+      type: "cgroup2", source: "cgroup2", options: mount.options.map { .init($0) })
     guard
-      let detached = try? DetachedMount(
-        type: "cgroup2", source: "cgroup2", options: options,
-        attributes: [.noSetuid, .noDevices, .noExecute])
+      let detached = try? MountWorkshop.forOthers().make(
+        system, [.noSetuid, .noDevices, .noExecute])
     else { return nil }
     return CgroupHierarchy(mount, Root(detached))
   }

@@ -52,6 +52,14 @@ public struct Descriptor: ~Copyable, Sendable {
     return Descriptor(owning: try check("open", path, raw))
   }
 
+  /// openat2(2) with `RESOLVE_NO_SYMLINKS`: a path that has been resolved before, and leads nowhere
+  /// else where somebody has put a link into it meanwhile (`ELOOP`).
+  public static func openPlain(_ path: String, _ flags: CInt) throws(SystemError) -> Descriptor {
+    let noSymbolicLinks: UInt64 = 0x04
+    let raw = swrun_openat2(AT_FDCWD, path, UInt64(flags | O_CLOEXEC), 0, noSymbolicLinks)
+    return Descriptor(owning: try check("open", path, raw))
+  }
+
   /// Opens `/dev/null` for both reading and writing.
   public static func null() throws(SystemError) -> Descriptor {
     try open("/dev/null", O_RDWR)
@@ -67,6 +75,12 @@ public struct Descriptor: ~Copyable, Sendable {
     let flags = try check("fcntl", "F_GETFL", fcntl(raw, F_GETFL))
     try check("fcntl", "F_SETFL", fcntl(raw, F_SETFL, flags | O_NONBLOCK))
   }
+}
+
+/// A descriptor that an array can hold, or that may be there or not.
+public final class HeldDescriptor {
+  public let descriptor: Descriptor
+  public init(_ descriptor: consuming Descriptor) { self.descriptor = descriptor }
 }
 
 /// A borrowed view of a descriptor that may not be there; optional chaining would consume it.

@@ -88,6 +88,12 @@ public func realPath(_ path: String) throws(SystemError) -> String {
   return String(cString: found)
 }
 
+/// The absolute path of a directory, without a symbolic link in it.
+public func resolvedDirectory(_ path: String) throws(SystemError) -> String {
+  let directory = try Descriptor.open(path, pathOnly | O_DIRECTORY)
+  return try readLink(procPath(directory.fd))
+}
+
 /// The names in a directory, without `.` and `..`, sorted; empty where there is no directory, or none
 /// that can be read.
 public func directoryEntries(_ path: String) -> [String] { (try? directoryNames(path)) ?? [] }

@@ -27,8 +27,7 @@ public enum NamespaceName {
     try prepare()
     let file = try Descriptor.open(path, O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0)
     do {
-      let view = try DetachedMount(cloning: namespace.fd, named: path, recursive: false)
-      try view.attach(to: file.fd, named: path)
+      try MountNamespace.bind(namespace.fd, onto: file.fd, named: path)
     } catch {
       unlink(path)
       throw error

@@ -33,7 +33,13 @@ extension Spec {
     self = try Spec(config: bytes, file: file)
     let faults = self.faults()
     guard faults.isEmpty else { throw BundleError(file: file, faults: faults) }
-    if !root.path.hasPrefix("/") { root.path = "\(directory)/\(root.path)" }
+    let place = (try? resolvedDirectory(directory)) ?? directory
+    if !root.path.hasPrefix("/") { root.path = "\(place)/\(root.path)" }
+    for (index, mount) in mounts.enumerated() where mount.isBind {
+      if let source = mount.source, !source.hasPrefix("/") {
+        mounts[index].source = "\(place)/\(source)"
+      }
+    }
   }
 
   /// Reads a `config.json` of which only the form is looked at: swrun's own record of an instance.

@@ -9,6 +9,7 @@ extension Spec {
     checkAttributes(&found)
     checkSysctls(&found)
     checkHooks(&found)
+    for fault in fileSystemFaults() { found.add(fault.path, fault.reason) }
     checkUnsupported(&found)
     return found.list
   }
@@ -52,15 +53,9 @@ extension Spec {
   }
 
   private func checkUnsupported(_ found: inout Faults) {
-    for (index, mount) in mounts.enumerated() {
-      found.unsupported("mounts[\(index)].uidMappings", mount.uidMappings != nil)
-      found.unsupported("mounts[\(index)].gidMappings", mount.gidMappings != nil)
-    }
     found.unsupported(
       "linux.resources.memory.checkBeforeUpdate",
       linux.resources?.memory?.checkBeforeUpdate == true)
-    found.unsupported("linux.devices", !linux.devices.isEmpty)
-    found.unsupported("linux.rootfsPropagation", linux.rootfsPropagation != nil)
     if linux.intelRdt != nil {
       found.add(
         "linux.intelRdt", "is not supported: swrun makes no groups in /sys/fs/resctrl; take it out")

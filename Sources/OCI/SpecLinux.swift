@@ -73,8 +73,8 @@ extension Spec {
     public var gid: UInt32?
 
     public init(
-      path: String, type: String, major: Int64?, minor: Int64?, fileMode: UInt32?, uid: UInt32?,
-      gid: UInt32?
+      path: String, type: String, major: Int64?, minor: Int64?, fileMode: UInt32? = nil,
+      uid: UInt32? = nil, gid: UInt32? = nil
     ) {
       self.path = path
       self.type = type

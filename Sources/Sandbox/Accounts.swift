@@ -1,4 +1,3 @@
-import Linux
 public import OCI
 
 /// The users and groups of a root file system, read from its own passwd(5) and group(5).
@@ -8,13 +7,14 @@ public struct Accounts {
 
   /// - Parameter root: the directory that is `/` for the workload.
   public init(root: String) {
-    users = Self.lines("\(root)/etc/passwd", fields: 7)
-    groups = Self.lines("\(root)/etc/group", fields: 4)
+    let view = RootView(root)
+    users = Self.lines(view.text("/etc/passwd"), fields: 7)
+    groups = Self.lines(view.text("/etc/group"), fields: 4)
   }
 
-  private static func lines(_ path: String, fields: Int) -> [[Substring]] {
+  private static func lines(_ text: String?, fields: Int) -> [[Substring]] {
     // A root file system without accounts is fine: numbers do.
-    guard let text = try? readText(path) else { return [] }
+    guard let text else { return [] }
     return text.split(separator: "\n")
       .map { $0.split(separator: ":", omittingEmptySubsequences: false) }
       .filter { $0.count >= fields }

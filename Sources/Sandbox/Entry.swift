@@ -111,7 +111,10 @@ public enum Entry {
     }
     var terminal: FileDescriptor?
     if workload.terminal {
-      let pair = try openInstanceTerminal()
+      let root = try step("opening the root") { () throws(SystemError) in
+        try Descriptor.open("/", pathOnly | O_DIRECTORY)
+      }
+      let pair = try openInstanceTerminal(in: root.fd)
       try handOut(pair.master.fd, channel)
       terminal = pair.terminal.release()
     } else {

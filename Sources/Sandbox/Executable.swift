@@ -15,9 +15,17 @@ public enum Executable {
   ///
   /// - Parameter path: the file, as it is called in this mount namespace.
   public static func seal(_ path: String) throws -> Never {
-    let file = try DetachedMount(cloning: path, recursive: false)
-    try file.set([.readOnly, .noSetuid, .noDevices], recursive: false)
-    swrun_execveat(file.fd.rawValue, CommandLine.unsafeArgv, environ)
+    let executable = try Descriptor.open(path, O_RDONLY)
+    do throws(SystemError) {
+      let file = try DetachedMount(cloning: executable.fd, named: path, recursive: false)
+      try file.change(MountChange(set: [.readOnly, .noSetuid, .noDevices]))
+      swrun_execveat(file.fd.rawValue, CommandLine.unsafeArgv, environ)
+    } catch {
+      // A kernel without these calls: a copy in memory that nobody can write either.
+      guard error.errno == .noFunction else { throw error }
+      let copy = try sealedCopy(of: executable.fd)
+      swrun_execveat(copy.fd.rawValue, CommandLine.unsafeArgv, environ)
+    }
     throw SystemError("execveat", path)
   }
 
@@ -35,6 +43,30 @@ public enum Executable {
     if status.f_flags & 1 != 0 { return }
     // Who may not mount cannot launch either, and is told so by name later.
     guard CapabilitySet.current().contains("CAP_SYS_ADMIN") else { return }
+    let executable = try Descriptor.open("/proc/self/exe", O_RDONLY)
+    if isSealed(executable.fd) { return }
     try seal("/proc/self/exe")
+  }
+
+  /// `F_SEAL_*` of fcntl(2): seal, shrink, grow, write.
+  private static let seals: CInt = 0x0f
+  private static let firstSealCommand: CInt = 1033
+
+  private static func isSealed(_ fd: FileDescriptor) -> Bool {
+    fcntl(fd.rawValue, firstSealCommand + 1) == seals
+  }
+
+  private static func sealedCopy(of fd: FileDescriptor) throws(SystemError) -> Descriptor {
+    let closeOnExec: UInt32 = 1
+    let allowSealing: UInt32 = 2
+    let copy = Descriptor(
+      owning: try check("memfd_create", "", memfd_create("swrun", closeOnExec | allowSealing)))
+    while true {
+      let part = try fd.readSome(1 << 20)
+      if part.isEmpty { break }
+      try copy.fd.writeEverything(part)
+    }
+    try check("fcntl", "F_ADD_SEALS", fcntl(copy.fd.rawValue, firstSealCommand, seals))
+    return copy
   }
 }

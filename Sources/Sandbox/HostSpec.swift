@@ -1,4 +1,3 @@
-import CLinux
 import Glibc
 import Linux
 public import OCI
@@ -24,12 +23,21 @@ extension Spec {
     "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
   ]
 
-  /// The spec of a command that sees the host's file system, read-only.
+  /// The spec of a command that sees the host's file system, read-only, or that of `--rootfs`.
   public init(hosting request: RunRequest) throws(SandboxError) {
     guard let program = request.command.first, !program.isEmpty else {
       throw SandboxError("no command is given")
     }
-    let accounts = Accounts(root: "/")
+    let root = try request.rootfs.map { path throws(SandboxError) in
+      try Self.rootDirectory(path)
+    }
+    if root == "/" {
+      throw SandboxError(
+        "--rootfs \(request.rootfs ?? ""): that is the host's own root. Leave it out to see it read-only, or write --ephemeral alone to write to a layer over it"
+      )
+    }
+    let view = RootView(root ?? "/")
+    let accounts = Accounts(root: root ?? "/")
     var user = try accounts.resolve(request.user)
     for name in request.security.groups {
       let group = try accounts.group(name)
@@ -40,18 +48,14 @@ extension Spec {
     guard workingDirectory.hasPrefix("/") else {
       throw SandboxError("-w \(workingDirectory.debugDescription) is not an absolute path")
     }
-    for volume in request.volumes {
-      guard FileIdentity(path: volume.source) != nil else {
-        throw SandboxError("-v: \(volume.source) does not exist on the host; make it first")
-      }
-    }
     // As with Docker, another user than root has none to use, also where some were added: those are the
     // most that a program could get.
     let bounding = try Self.capabilities(request.security)
     let capabilities = user.ids.uid == 0 ? bounding : []
+    let isReadOnly = !request.isEphemeral && (root == nil || request.readOnly)
     self.init(
       hostname: request.hostname ?? String(request.id.prefix(12)),
-      root: Root(path: "/", readonly: true),
+      root: Root(path: root ?? "/", readonly: isReadOnly),
       process: Process(
         terminal: request.terminal, user: user.ids, args: request.command, env: environment,
         cwd: workingDirectory,
@@ -60,11 +64,7 @@ extension Spec {
         noNewPrivileges: request.security.noNewPrivileges),
       mounts: Self.mounts(
         privileged: request.security.privileged, groups: request.userNamespace)
-        + request.volumes.map {
-          Mount(
-            destination: $0.destination, type: "bind", source: $0.source,
-            options: ["rbind", "nosuid", "nodev", $0.readOnly ? "ro" : "rw"])
-        },
+        + (root == nil || isReadOnly ? Self.freshMounts(in: view) : []),
       linux: LinuxPart(
         namespaces: ["mount", "pid", "ipc", "uts", "cgroup"].map { Namespace(type: $0) },
         maskedPaths: Self.standardMaskedPaths, readonlyPaths: Self.standardReadonlyPaths,
@@ -76,7 +76,8 @@ extension Spec {
       resources.devices = [DeviceRule(allow: true)]
       linux.resources = resources
     }
-    linux.maskedPaths += request.hiddenPaths
+    hide(request.hiddenPaths)
+    add(request)
     domainname = request.domainname
     networkNamespace = request.network
     userNamespace = request.userNamespace
@@ -119,16 +120,14 @@ extension Spec {
         options: ["nosuid", "noexec", "nodev", "ro"]),
     ]
     // Version 1 has a hierarchy for each controller, of which the workload needs none.
-    if CgroupHierarchy.find()?.isUnified == true {
+    if CgroupLayout.isUnified {
       mounts.append(
         Mount(
           destination: "/sys/fs/cgroup", type: "cgroup2", source: "cgroup2",
           options: ["nosuid", "noexec", "nodev", "ro"]))
     }
     mounts += [
-      Mount(
-        destination: "/dev", type: "tmpfs", source: "tmpfs",
-        options: ["nosuid", "noexec", "strictatime", "mode=755", "size=65536k"]),
+      .standardDevices,
       Mount(
         destination: "/dev/pts", type: "devpts", source: "devpts",
         options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"] + terminals),
@@ -139,8 +138,14 @@ extension Spec {
         destination: "/dev/mqueue", type: "mqueue", source: "mqueue",
         options: ["nosuid", "noexec", "nodev"]),
     ]
+    return mounts
+  }
+
+  /// What may be written where the root is read-only.
+  static func freshMounts(in root: borrowing RootView) -> [Mount] {
+    var mounts: [Mount] = []
     for (path, mode) in [("/tmp", "1777"), ("/run", "755"), ("/var/tmp", "1777")]
-    where FileIdentity(path: path) != nil {
+    where root.hasDirectory(path) {
       mounts.append(
         Mount(
           destination: path, type: "tmpfs", source: "tmpfs",

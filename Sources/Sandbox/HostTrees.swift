@@ -6,7 +6,7 @@ import SystemPackage
 /// The parts of the host's tree that an instance with a user namespace is made of.
 ///
 /// Its child side cannot open them itself: there it is root over the mapped ids alone, so that it goes
-/// through no directory of others, makes no device, and mounts no sysfs of a network that is not its
+/// through no directory of others, and mounts no sysfs of a network that is not its
 /// own. The monitor's side opens them before, with its privileges, and hands them over in this order.
 /// What they can do inside is what their attributes say; the child side only places them.
 enum HostTrees {
@@ -14,8 +14,6 @@ enum HostTrees {
     case root
     /// By its place in the plan.
     case mount(Int)
-    /// By its place in ``ChildMounts/devices``.
-    case device(Int)
   }
 
   static func parts(of plan: LaunchPlan) -> [Part] {
@@ -23,11 +21,9 @@ enum HostTrees {
     for (index, mount) in plan.mounts.enumerated() {
       switch mount.source {
       case .bind: parts.append(.mount(index))
-      case .fileSystem(let type, _, _):
-        if type == "sysfs", plan.network != .new { parts.append(.mount(index)) }
-        if mount.destination == "/dev" {
-          parts += ChildMounts.devices.indices.map { Part.device($0) }
-        }
+      case .fileSystem(let system):
+        if system.type == "sysfs", plan.network != .new { parts.append(.mount(index)) }
+      case .remount: break
       }
     }
     return parts
@@ -42,24 +38,32 @@ enum HostTrees {
     _ plan: LaunchPlan, over channel: borrowing Channel, to pid: pid_t,
     network: borrowing Namespace?
   ) throws {
+    let source = HostSource(workshop: try workshop())
     for part in parts(of: plan) {
-      let tree =
+      let tree: HeldMount =
         switch part {
-        case .root: try root(plan, pid)
-        case .mount(let index): try mount(plan.mounts[index], network)
-        case .device(let index):
-          try named("/dev/\(ChildMounts.devices[index].name)") {
-            try ChildMounts.openBind(
-              "/dev/\(ChildMounts.devices[index].name)", recursive: false,
-              [.noSetuid, .noExecute])
-          }
+        case .root: HeldMount(try root(plan, source, pid))
+        case .mount(let index): try mount(plan.mounts[index], source, network)
         }
-      try channel.send(0, descriptor: tree.fd)
+      try channel.send(0, descriptor: tree.mount.fd)
     }
   }
 
-  private static func root(_ plan: LaunchPlan, _ pid: pid_t) throws -> DetachedMount {
-    let tree = try named(plan.root) { try ChildMounts.openRoot(plan) }
+  private static func workshop() throws -> MountWorkshop {
+    do { return try .forOthers() } catch {
+      throw SandboxError(
+        "a user namespace needs mount_setattr(2), of Linux 5.12, and this kernel has it not: \(error.errno)"
+      )
+    }
+  }
+
+  private static func root(
+    _ plan: LaunchPlan, _ source: HostSource, _ pid: pid_t
+  ) throws -> DetachedMount {
+    let tree: DetachedMount
+    do { tree = try source.root(plan) } catch {
+      throw SandboxError("binding \(plan.root): \(error)")
+    }
     // The host's own files stay the host's: what only its root reads is not read inside.
     guard plan.root != "/", try UserNamespaceView().isInitial else { return tree }
     let map = try UserNamespaceView(pid: pid).uids
@@ -76,37 +80,34 @@ enum HostTrees {
   }
 
   private static func mount(
-    _ mount: LaunchPlan.MountStep, _ network: borrowing Namespace?
-  ) throws -> DetachedMount {
-    switch mount.source {
-    case .bind(let path, let recursive):
-      return try named(path) {
-        try ChildMounts.openBind(path, recursive: recursive, mount.attributes)
-      }
-    case .fileSystem(let type, _, _):
-      switch network {
-      case .some(let network): return try network.visit { try systemTree(type, mount) }
-      case .none: return try systemTree(type, mount)
-      }
+    _ mount: LaunchPlan.MountStep, _ source: HostSource, _ network: borrowing Namespace?
+  ) throws -> HeldMount {
+    do {
+      if let bound = try source.bind(mount) { return bound }
+    } catch { throw SandboxError(error.message) }
+    guard case .fileSystem(let system) = mount.source else {
+      throw SandboxError("\(mount.destination): nothing to be opened")
+    }
+    switch network {
+    case .some(let network):
+      return HeldMount(try network.visit { try systemTree(system, mount, source) })
+    case .none: return HeldMount(try systemTree(system, mount, source))
     }
   }
 
   /// The host's own sysfs, which only who has the network's privileges may mount anew.
   private static func systemTree(
-    _ type: String, _ mount: LaunchPlan.MountStep
+    _ system: FileSystem, _ mount: LaunchPlan.MountStep, _ source: HostSource
   ) throws -> DetachedMount {
+    let workshop = source.workshop
     do throws(SystemError) {
-      return try DetachedMount(
-        type: type, source: type, options: [], attributes: mount.attributes)
+      return try workshop.make(system, mount.options.attributes.set)
     } catch {
       guard error.errno == .notPermitted else { throw error }
-      return try ChildMounts.openBind("/sys", recursive: true, mount.attributes)
+      let tree = try workshop.clone("/sys", recursive: true)
+      try cutTie(tree, propagation: nil)
+      try tree.change(MountChange(set: mount.options.attributes.set), recursive: true)
+      return tree
     }
-  }
-
-  private static func named(
-    _ path: String, _ body: () throws -> DetachedMount
-  ) throws -> DetachedMount {
-    do { return try body() } catch { throw SandboxError("binding \(path): \(error)") }
   }
 }

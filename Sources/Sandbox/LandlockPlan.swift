@@ -63,6 +63,10 @@ public struct LandlockRecord: Hashable, Sendable, Codable {
 }
 
 extension Spec.Mount {
-  /// Whether `ro` is the last word of its options about it.
-  var isReadOnly: Bool { options.last { $0 == "ro" || $0 == "rw" } == "ro" }
+  /// Whether nothing in it can be written, by its options.
+  var isReadOnly: Bool {
+    let read = MountOptions(self)
+    return read.attributes.set.union(read.recursiveAttributes.set).contains(.readOnly)
+      && !read.attributes.clear.contains(.readOnly)
+  }
 }

@@ -15,6 +15,32 @@ public struct LaunchPlan: Hashable, Sendable {
   public let root: String
   public let readOnlyRoot: Bool
   public let mounts: [MountStep]
+  public let devices: [DeviceStep]
+  /// `nil`: private, with all below it.
+  public let rootPropagation: MountPropagation?
+  /// Whether what is written goes to a layer that ends with the instance.
+  public var isEphemeral = false
+
+  /// Refuses what needs a directory of swrun's own that the instance's user namespace cannot enter.
+  public func checkScratch() throws(SandboxError) {
+    if userNamespace != .shared, needsScratch {
+      throw SandboxError(
+        "\(isEphemeral ? "--ephemeral" : "a mount with silent or iversion") does not go with a user namespace of the instance's own; leave one of them out"
+      )
+    }
+  }
+
+  /// Whether the child needs a tmpfs of its own to put the file system together.
+  var needsScratch: Bool {
+    isEphemeral
+      || mounts.contains {
+        if case .fileSystem(let system) = $0.source {
+          !system.flags.isDisjoint(with: .onlyOfMount)
+        } else {
+          false
+        }
+      }
+  }
   public let maskedPaths: [String]
   public let readOnlyPaths: [String]
   public let sysctls: [SysctlStep]
@@ -25,23 +51,6 @@ public struct LaunchPlan: Hashable, Sendable {
   public let initFilter: [UInt8]
   /// Whether PID 1 is swrun's init.
   public let usesInit: Bool
-
-  /// A file system to mount, or a part of the host's to bind.
-  public struct MountStep: Hashable, Sendable {
-    public enum Source: Hashable, Sendable {
-      case bind(path: String, recursive: Bool)
-      case fileSystem(type: String, source: String, options: [Option])
-    }
-
-    public struct Option: Hashable, Sendable {
-      public let key: String
-      public let value: String?
-    }
-
-    public let destination: String
-    public let source: Source
-    public let attributes: MountAttributes
-  }
 
   /// What is executed, by `run` and by `exec` alike.
   public struct Workload: Hashable, Sendable {
@@ -149,11 +158,9 @@ public struct LaunchPlan: Hashable, Sendable {
     workload.attributes.initialCPUs = nil
     workload.attributes.finalCPUs = nil
     self.workload = workload
-    var steps: [MountStep] = []
-    for mount in spec.mounts {
-      steps.append(try MountStep(mount).labelled(spec.linux.mountLabel))
-    }
-    mounts = steps
+    mounts = try MountStep.steps(of: spec)
+    devices = spec.linux.devices.map(DeviceStep.init)
+    rootPropagation = spec.linux.rootfsPropagation.flatMap { MountPropagation($0) }
     maskedPaths = spec.linux.maskedPaths
     readOnlyPaths = spec.linux.readonlyPaths
     for path in [root] + maskedPaths + readOnlyPaths {
@@ -164,53 +171,6 @@ public struct LaunchPlan: Hashable, Sendable {
     // __NEW_UTS_LEN, linux/utsname.h
     for name in [hostname, domainname].compactMap(\.self) where name.utf8.count > 64 {
       throw SandboxError("\(name.debugDescription) is too long; a host has at most 64 characters")
-    }
-  }
-}
-
-extension LaunchPlan.MountStep {
-  private static let flags: [String: MountAttributes] = [
-    "ro": .readOnly, "nosuid": .noSetuid, "nodev": .noDevices, "noexec": .noExecute,
-    "noatime": .noAccessTime, "strictatime": .strictAccessTime, "nosymfollow": .noSymbolicLinks,
-  ]
-  /// What is so without being said.
-  private static let defaults: Set<String> = ["rw", "suid", "dev", "exec", "relatime", "bind"]
-
-  init(_ mount: Spec.Mount) throws(SandboxError) {
-    let name = mount.source ?? mount.type ?? "none"
-    for text in [mount.destination, name] + mount.options where text.utf8.contains(0) {
-      throw SandboxError("the mount at \(mount.destination.debugDescription) holds a NUL byte")
-    }
-    guard mount.destination.hasPrefix("/") else {
-      throw SandboxError(
-        "the mount point \(mount.destination.debugDescription) is not an absolute path")
-    }
-    destination = mount.destination
-    var attributes = MountAttributes()
-    var options: [Option] = []
-    var recursive = false
-    for option in mount.options {
-      if let flag = Self.flags[option] {
-        attributes.insert(flag)
-      } else if option == "rbind" {
-        recursive = true
-      } else if !Self.defaults.contains(option) {
-        let pair = option.split(separator: "=", maxSplits: 1).map(String.init)
-        options.append(Option(key: pair[0], value: pair.count > 1 ? pair[1] : nil))
-      }
-    }
-    self.attributes = attributes
-    if mount.isBind {
-      if let option = options.first {
-        throw SandboxError(
-          "the bind mount at \(destination) has the unknown option \(option.key.debugDescription)")
-      }
-      source = .bind(path: name, recursive: recursive)
-    } else {
-      guard let type = mount.type else {
-        throw SandboxError("the mount at \(destination) has neither a type nor the option bind")
-      }
-      source = .fileSystem(type: type, source: name, options: options)
     }
   }
 }

@@ -131,9 +131,15 @@ public struct Launch: ~Copyable {
 
   /// The network namespace of the new process, where that is its own or the host's; one that it joins
   /// it may not have entered yet.
-  public borrowing func networkNamespace() throws(SystemError) -> Namespace {
+  ///
+  /// - Throws: `SandboxError` with the child's own line where it has failed already.
+  public mutating func networkNamespace() throws -> Namespace {
     // The pid cannot have been used again: its process is a child that has not been waited for.
-    try Namespace(path: "/proc/\(pid)/ns/net")
+    do { return try Namespace(path: "/proc/\(pid)/ns/net") } catch {
+      // A process that has ended is in no namespace, and has said why.
+      if error.errno == .noSuchFileOrDirectory { try awaitWorkload(nil) { _, _ in } }
+      throw error
+    }
   }
 
   /// Tells the process, of a plan with hooks, that the host's have been run; it goes on with its own.
@@ -155,6 +161,13 @@ public struct Launch: ~Copyable {
     do { try channel.send(1) } catch {
       // It has ended already; what it has said is still there to be read.
     }
+    try awaitWorkload(interruption, agent)
+  }
+
+  /// Reads what the child sends until its end of the channel is closed: by execve(2), or its own end.
+  private mutating func awaitWorkload(
+    _ interruption: FileDescriptor?, _ agent: SeccompAgentHandler
+  ) throws {
     while true {
       if let interruption, !waitForWord(or: interruption) {
         throw SandboxError("interrupted while a hook was running")

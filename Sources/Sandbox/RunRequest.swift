@@ -11,8 +11,14 @@ public struct RunRequest: Hashable, Sendable {
   public var workingDirectory: String?
   /// `-u`: `name`, `uid`, `name:group`, `uid:gid`.
   public var user: String?
-  /// `-v`, in order.
-  public var volumes: [Volume] = []
+  /// `-v`, `--mount` and `--tmpfs`, what contains others before them.
+  public private(set) var mounts: [Spec.Mount] = []
+  /// `--rootfs`: the directory that is `/` inside; `nil` for the host's root, or that of a bundle.
+  public var rootfs: String?
+  /// `--read-only`
+  public var readOnly = false
+  /// `--ephemeral`
+  public var isEphemeral = false
   /// `-t`
   public var terminal = false
   /// `--hostname`; the beginning of the id where there is none.
@@ -34,35 +40,18 @@ public struct RunRequest: Hashable, Sendable {
     self.command = command
   }
 
-  /// `-v SOURCE:DESTINATION[:ro]`
-  public struct Volume: Hashable, Sendable {
-    public let source: String
-    public let destination: String
-    public let readOnly: Bool
-
-    /// Reads the option's text.
-    public init(parsing text: String) throws(SandboxError) {
-      let parts = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
-      guard parts.count == 2 || parts.count == 3 else {
-        throw SandboxError(
-          "-v \(text.debugDescription): write it as SOURCE:DESTINATION or SOURCE:DESTINATION:ro")
-      }
-      if parts.count == 3, parts[2] != "ro", parts[2] != "rw" {
-        throw SandboxError(
-          "-v \(text.debugDescription): unknown option \(parts[2].debugDescription); the options are ro, rw"
-        )
-      }
-      guard parts[0].hasPrefix("/"), parts[1].hasPrefix("/") else {
-        throw SandboxError(
-          "-v \(text.debugDescription): both paths have to be absolute; named volumes do not exist here"
-        )
-      }
-      guard parts[1].contains(where: { $0 != "/" && $0 != "." }) else {
-        throw SandboxError("-v \(text.debugDescription): the root directory cannot be covered")
-      }
-      source = parts[0]
-      destination = parts[1]
-      readOnly = parts.count == 3 && parts[2] == "ro"
+  /// Takes the mounts that options ask for. As with Docker, they come in the order of their depth, and
+  /// two at one place are refused.
+  public mutating func setMounts(_ given: [Spec.Mount]) throws(SandboxError) {
+    var places: Set<String> = []
+    for mount in given where !places.insert(Spec.plainPath(mount.destination)).inserted {
+      throw SandboxError("two mounts are given for \(mount.destination); leave one out")
     }
+    func depth(_ mount: Spec.Mount) -> Int {
+      mount.destination.split(separator: "/").filter { $0 != "." }.count
+    }
+    mounts = given.enumerated().sorted {
+      (depth($0.element), $0.offset) < (depth($1.element), $1.offset)
+    }.map(\.element)
   }
 }

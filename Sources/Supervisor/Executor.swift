@@ -51,9 +51,12 @@ public struct Executor {
       )
     }
     let spec = try store.spec(state.id)
+    // As it is now, where that can be seen: the workload may have made accounts.
+    let own = "/proc/\(state.process?.pid ?? 0)/root"
+    let root = (try? resolvedDirectory(own)) == nil ? spec.root.path : own
     let adapted = try spec.process.adapted(
       command: command, environment: environment, workingDirectory: workingDirectory, user: user,
-      terminal: terminal, root: spec.root.path)
+      terminal: terminal, root: root)
     try check(adapted.user, in: spec)
     let program = try SeccompCache(directory: store.seccompDirectory).workloadProgram(spec)
     let isLandlocked = landlock && state.landlock?.inForce == true

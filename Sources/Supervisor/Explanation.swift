@@ -6,8 +6,9 @@ import Sandbox
 /// A plan as the commands that would do the same: `swrun --explain`.
 public enum Explanation {
   /// One command a line, in the order of the work. `INSTANCE` stands for the new process.
-  public static func lines(_ spec: Spec, _ interfaces: [InterfacePlan], usesInit: Bool) -> [String]
-  {
+  public static func lines(
+    _ spec: Spec, _ interfaces: [InterfacePlan], usesInit: Bool, isEphemeral: Bool = false
+  ) -> [String] {
     var lines: [String] = []
     // One that cannot be made was refused before.
     lines += (try? CgroupPlan(spec))?.explanation ?? []
@@ -30,19 +31,9 @@ public enum Explanation {
     }
     if let hostname = spec.hostname { lines.append("hostname \(quoted(hostname))") }
     if let domainname = spec.domainname { lines.append("domainname \(quoted(domainname))") }
-    lines.append("mount --rbind --make-rprivate \(quoted(spec.root.path)) ROOT")
-    lines.append(
-      "mount -o remount,bind,\(spec.root.readonly ? "ro," : "")nosuid,nodev ROOT  # and all below it"
-    )
-    for mount in spec.mounts {
-      let options = quoted(mount.options.filter { $0 != "rbind" }.joined(separator: ","))
-      let target = quoted("ROOT\(mount.destination)")
-      lines.append(
-        mount.isBind
-          ? "mount --rbind -o \(options) \(quoted(mount.source ?? "")) \(target)"
-          : "mount -t \(mount.type ?? "") -o \(options) \(quoted(mount.source ?? "none")) \(target)"
-      )
-    }
+    lines += root(spec, isEphemeral: isEphemeral)
+    lines += spec.mounts.map(mount)
+    lines += spec.linux.devices.map(device)
     for path in spec.linux.readonlyPaths {
       lines.append("mount --bind -o ro ROOT\(path) ROOT\(path)")
     }
@@ -52,6 +43,9 @@ public enum Explanation {
     lines.append("pivot_root ROOT ROOT && umount -l .")
     for (name, value) in spec.linux.sysctl.sorted(by: { $0.key < $1.key }) {
       lines.append("sysctl -w \(quoted("\(name)=\(value)"))")
+    }
+    if let propagation = spec.linux.rootfsPropagation {
+      lines.append("mount --make-\(propagation) /")
     }
     let process = spec.process
     let bounding = process.capabilities.bounding.map { $0.lowercased() }.joined(separator: ",")
@@ -145,6 +139,39 @@ public enum Explanation {
       let name = limit.type.lowercased().dropFirst("rlimit_".count)
       return "prlimit --pid $$ --\(name)=\(values.joined(separator: ":"))"
     }
+  }
+
+  private static func root(_ spec: Spec, isEphemeral: Bool) -> [String] {
+    let path = quoted(spec.root.path)
+    if isEphemeral {
+      return [
+        "mount -t tmpfs none LAYER && mkdir LAYER/upper LAYER/work",
+        "mount -t overlay -o nosuid,nodev,lowerdir=\(path),upperdir=LAYER/upper,workdir=LAYER/work none ROOT",
+      ]
+    }
+    return [
+      "mount --rbind --make-rprivate \(path) ROOT",
+      "mount -o remount,bind,\(spec.root.readonly ? "ro," : "")nosuid,nodev ROOT  # and all below it",
+    ]
+  }
+
+  private static func mount(_ mount: Spec.Mount) -> String {
+    let words = mount.options.filter { !["bind", "rbind"].contains($0) }
+    let options = words.isEmpty ? "" : " -o \(quoted(words.joined(separator: ",")))"
+    let target = quoted("ROOT\(mount.destination)")
+    let source = quoted(mount.source ?? mount.type ?? "none")
+    if mount.options.contains("remount") {
+      return "mount\(options)\(mount.isBind ? ",bind" : "") \(target)"
+    }
+    guard mount.isBind else { return "mount -t \(mount.type ?? "")\(options) \(source) \(target)" }
+    let kind = mount.options.contains("rbind") ? "--rbind" : "--bind"
+    return "mount \(kind)\(options) \(source) \(target)"
+  }
+
+  private static func device(_ device: Spec.Device) -> String {
+    let numbers = device.type == "p" ? "" : " \(device.major ?? 0) \(device.minor ?? 0)"
+    let mode = String(device.fileMode.map { $0 & 0o7777 } ?? 0o666, radix: 8)
+    return "mknod -m \(mode) \(quoted("ROOT\(device.path)")) \(device.type)\(numbers)"
   }
 
   /// A word as a shell reads it.

@@ -58,10 +58,8 @@ public struct NamespaceView {
     try process.enterNamespaces(.network)
     try check("unshare", "", unshare(CInt(NamespaceKinds.mount.rawValue)))
     try MountNamespace.makePrivate()
-    let system = try DetachedMount(
-      type: "sysfs", source: "sysfs", options: [], attributes: [.noSetuid, .noDevices, .noExecute])
-    let place = try Descriptor.open("/sys", pathOnly | O_DIRECTORY)
-    try system.attach(to: place.fd, named: "/sys")
+    let flags = UInt(MS_NOSUID | MS_NODEV | MS_NOEXEC)
+    try check("mount", "/sys", mount("sysfs", "/sys", "sysfs", flags, nil))
     try Self.bindFiles(of: state.name)
     Signal.reset()
     let arguments = command.map { strdup($0) } + [nil]
@@ -78,14 +76,14 @@ public struct NamespaceView {
   private static func bindFiles(of name: String) throws {
     let directory = "/etc/netns/\(name)"
     for file in directoryEntries(directory) {
-      let mount = try DetachedMount(cloning: "\(directory)/\(file)", recursive: false)
+      let source = try Descriptor.open("\(directory)/\(file)", pathOnly)
       let place: Descriptor
       do { place = try Descriptor.open("/etc/\(file)", pathOnly) } catch {
         throw SupervisorError(
           "\(directory)/\(file) has no place: /etc/\(file): \(error.errno). Make that, or remove the file"
         )
       }
-      try mount.attach(to: place.fd, named: "/etc/\(file)")
+      try MountNamespace.bind(source.fd, onto: place.fd, named: "/etc/\(file)")
     }
   }
 

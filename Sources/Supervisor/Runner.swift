@@ -94,15 +94,12 @@ public struct Runner {
       request.userNamespace = try users.namespace()
       request.user = try request.user ?? users.user()
     }
-    if var bundle = spec {
-      bundle.linux.maskedPaths += request.hiddenPaths.filter {
-        !bundle.linux.maskedPaths.contains($0)
-      }
-      bundle.networkNamespace = request.network
-      bundle.userNamespace = try users.namespace(ofBundle: bundle)
-      bundle.hostname = options.request.hostname ?? bundle.hostname
-      bundle.domainname = options.request.domainname ?? bundle.domainname
-      spec = bundle
+    if spec != nil {
+      // A host name that is not asked for is the bundle's, also where a network is shared.
+      request.hostname = options.request.hostname
+      request.domainname = options.request.domainname
+      if let bundle = spec { request.userNamespace = try users.namespace(ofBundle: bundle) }
+      try spec?.adapt(to: request)
     }
     var whole = try spec ?? Spec(hosting: request)
     let names = try NamePlan(options, whole, sharing)
@@ -111,7 +108,8 @@ public struct Runner {
     namespaces.apply(to: &whole)
     try whole.apply(request.attributes)
     let landlock = LandlockRecord(
-      whole, isWanted: options.request.security.landlock, isHosting: options.bundle == nil)
+      whole, isWanted: options.request.security.landlock,
+      isHosting: options.bundle == nil && options.request.rootfs == nil)
     if let fault = whole.userNamespaceFaults().first { throw SupervisorError("\(fault)") }
     return Draft(
       spec: whole, sharing: sharing, namespaces: namespaces, names: names, landlock: landlock,
@@ -151,6 +149,8 @@ public struct Runner {
       initFilter: options.usesInit ? try filters.program(.standard(capabilities: [])) : [],
       landlock: draft.landlock.inForce ? LandlockPlan(spec) : nil,
       hooks: try hookPlan(spec))
+    plan.isEphemeral = options.request.isEphemeral
+    try plan.checkScratch()
     let agent = try SeccompAgent(spec.linux.seccomp)
     let cgroupPlan = try CgroupPlan(spec)
     let placement = try CgroupPlacement.find(cgroupPlan, id: id)

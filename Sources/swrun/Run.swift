@@ -42,8 +42,12 @@ struct Run: ParsableCommand {
       from other instances. Without HOSTPORT a free one is taken (swrun port shows which); FIRST-LAST \
       is a range. With ipvlan and macvlan the LAN reaches the instance itself.
 
-      THE INSIDE. The command sees the host's files read-only, with its own /proc, /sys, /dev, /tmp, \
-      /run and /var/tmp. It has few capabilities, no way to get more, and a seccomp filter; swrun(1) \
+      FILE SYSTEM. The command sees the host's files read-only, with its own /proc, /sys, /dev, /tmp, \
+      /run and /var/tmp. --rootfs DIR is another root, which is written to, and --bundle DIR has one; \
+      --ephemeral lets all be written to a layer that ends with the instance. -v, --mount and --tmpfs \
+      take Docker's options.
+
+      THE INSIDE. It has few capabilities, no way to get more, and a seccomp filter; swrun(1) \
       lists them. Its PID 1 is swrun's init.
 
       USERS. With --userns auto the instance's root and users are ids of the host that nobody else has \
@@ -121,7 +125,7 @@ struct Run: ParsableCommand {
 
   @Option(
     name: [.customShort("w"), .customLong("workdir")],
-    help: ArgumentHelp("The working directory (default: /).", valueName: "dir"))
+    help: ArgumentHelp("The working directory (default: /); it is made.", valueName: "dir"))
   var workingDirectory: String?
 
   @Option(
@@ -129,20 +133,10 @@ struct Run: ParsableCommand {
     help: ArgumentHelp("The user, as name or uid, and group.", valueName: "user[:group]"))
   var user: String?
 
-  @Option(
-    name: [.customShort("v"), .customLong("volume")],
-    help: ArgumentHelp(
-      "Let the command see, and write unless ro, a path of the host.",
-      valueName: "source:destination[:ro]"))
-  var volumes: [String] = []
-
   @OptionGroup var security: SecurityArguments
   @OptionGroup(title: "Process") var process: ProcessArguments
 
-  @Option(
-    name: .customLong("bundle"),
-    help: ArgumentHelp("Run an OCI bundle in place of a command.", valueName: "dir"))
-  var bundle: String?
+  @OptionGroup(title: "File system") var fileSystem: MountArguments
 
   @Flag(name: .customLong("no-init"), help: "Make the command PID 1 itself.")
   var noInit = false
@@ -164,18 +158,21 @@ struct Run: ParsableCommand {
       "--net", "--ip", "--gateway", "--probe", "--publish", "--name", "--detach", "--rm",
       "--interactive",
       "--tty", "--env",
-      "--workdir", "--user", "--volume", "--bundle", "--no-init", "--explain", "--root",
+      "--workdir", "--user", "--no-init", "--explain", "--root",
       "--state-dir", "--help",
       "--version",
     ] + NameArguments.optionNames + SecurityArguments.optionNames
     + UserNamespaceArguments.optionNames + CgroupArguments.optionNames
     + ProcessArguments.optionNames
+    + MountArguments.optionNames
 
   mutating func run() throws {
     let runner = try runner()
     if explain {
       let (spec, interfaces) = try runner.plan()
-      for line in Explanation.lines(spec, interfaces, usesInit: !noInit) { print(line) }
+      for line in Explanation.lines(
+        spec, interfaces, usesInit: !noInit, isEphemeral: fileSystem.ephemeral)
+      { print(line) }
       return
     }
     throw ExitCode(try runner.run())
@@ -187,12 +184,12 @@ struct Run: ParsableCommand {
     request.environment = environment
     request.workingDirectory = workingDirectory
     request.user = user
-    request.volumes = try volumes.map { try RunRequest.Volume(parsing: $0) }
     request.terminal = terminal
     request.security = try security.request()
     request.limits = try cgroup.request()
     try names.apply(to: &request)
     request.attributes = try process.request()
+    try fileSystem.apply(to: &request)
     var options = RunOptions(request: request)
     options.networks = try specs()
     options.names = try names.options()
@@ -201,30 +198,27 @@ struct Run: ParsableCommand {
     options.name = name
     options.detached = detached
     options.removed = removed
-    options.bundle = bundle
+    options.bundle = fileSystem.bundle
     options.interactive = interactive
     options.usesInit = !noInit
     return Runner(try state.store(swept: false), options)
   }
 
-  /// Empty with `--bundle`, which says itself what is run.
+  /// May be empty with `--bundle`, which says itself what is run.
   private func requestedCommand() throws -> [String] {
-    guard bundle != nil else {
+    guard fileSystem.bundle != nil else {
       return try CommandLineRest.command(command, of: Run.self, options: Self.optionNames)
     }
-    let decided =
-      try !command.isEmpty || terminal || !environment.isEmpty || workingDirectory != nil
-      || user != nil || !volumes.isEmpty || security.isUsed || process.request().decidesProcess
     if try users.request() != nil {
       throw ValidationError(
         "--bundle decides about the user namespace; change linux.uidMappings in its config.json")
     }
-    if decided {
+    if try security.isUsed || process.request().decidesProcess {
       throw ValidationError(
-        "--bundle decides about the command, -t, -e, -w, -u, -v, privileges, namespaces, limits and sysctls; change its config.json"
-      )
+        "--bundle decides about privileges, namespaces, limits and sysctls; change its config.json")
     }
-    return []
+    if command.isEmpty { return [] }
+    return try CommandLineRest.command(command, of: Run.self, options: Self.optionNames)
   }
 
   /// `--ip` and `--gateway` belong to the one network that takes them.

@@ -16,7 +16,7 @@ struct SpecCommand: ParsableCommand {
   @OptionGroup var options: Run
 
   mutating func run() throws {
-    if options.command.isEmpty, options.bundle == nil { options.command = ["sh"] }
+    if options.command.isEmpty, options.fileSystem.bundle == nil { options.command = ["sh"] }
     try printJSON(try options.runner().template())
   }
 }

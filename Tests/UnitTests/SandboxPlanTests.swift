@@ -62,7 +62,7 @@ struct PlanTests {
     #expect(NameFile.allCases.allSatisfy { !$0.isCovered(in: free) })
     for place in ["/etc/hosts", "//etc/./hosts", "/etc"] {
       let spec = try Spec(
-        hosting: request { $0.volumes = [try RunRequest.Volume(parsing: "/tmp:\(place)")] })
+        hosting: request { try $0.setMounts([try Spec.Mount(volume: "/tmp:\(place)")]) })
       #expect(NameFile.hosts.isCovered(in: spec))
     }
   }
@@ -74,13 +74,6 @@ struct PlanTests {
     #expect(spec.process.env.filter { $0.hasPrefix("A=") } == ["A=2"])
     #expect(spec.process.env.filter { $0.hasPrefix("PATH=") } == ["PATH=/bin"])
     #expect(!spec.process.env.contains { $0.hasPrefix("NOT_SET") })
-  }
-
-  @Test(
-    "a volume is SOURCE:DESTINATION[:ro]",
-    arguments: ["a", "/a", "/a:b", "/a:/", "/a:/b:rx", "/a:/b:ro:x", ":/b", "/a:/./"])
-  func volumes(_ text: String) {
-    #expect(throws: SandboxError.self) { try RunRequest.Volume(parsing: text) }
   }
 
   @Test("a NUL byte from a bundle is refused wherever it would end a C string")

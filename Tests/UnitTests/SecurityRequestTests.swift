@@ -154,11 +154,8 @@ struct SecurityRequestTests {
   @Test("Landlock lets mounts be written that are not read-only, and says why it is not there")
   func landlock() throws {
     let spec = try spec {
-      $0.volumes = [
-        try? RunRequest.Volume(parsing: "/usr:/mnt"),
-        try? RunRequest.Volume(parsing: "/usr:/opt:ro"),
-        try? RunRequest.Volume(parsing: "/usr:/tmp/a/b"),
-      ].compactMap(\.self)
+      try? $0.setMounts(
+        ["/usr:/mnt", "/usr:/opt:ro", "/usr:/tmp/a/b"].compactMap { try? Spec.Mount(volume: $0) })
       $0.network = .host
     }
     let plan = LandlockPlan(spec)
@@ -180,10 +177,10 @@ struct SecurityRequestTests {
     spec.linux.mountLabel = "system_u:object_r:container_file_t:s0:c1,c2"
     let plan = try LaunchPlan(spec, usesInit: true, seccomp: [])
     for mount in plan.mounts {
-      guard case .fileSystem(let type, _, let options) = mount.source else { continue }
+      guard case .fileSystem(let system) = mount.source else { continue }
       #expect(
-        options.contains { $0.key == "context" && $0.value == spec.linux.mountLabel }
-          == ["tmpfs", "devpts"].contains(type), "\(type)")
+        system.options.contains { $0.key == "context" && $0.value == spec.linux.mountLabel }
+          == ["tmpfs", "devpts"].contains(system.type), "\(system.type)")
     }
   }
 

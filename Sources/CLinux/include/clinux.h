@@ -49,6 +49,7 @@ int swrun_mount_setattr(int dirfd, const char *path, unsigned flags, uint64_t se
                         uint64_t propagation, uint64_t user_namespace);
 int swrun_fsopen(const char *type, unsigned flags);
 int swrun_fsconfig(int fd, unsigned command, const char *key, const char *value, int aux);
+int swrun_fspick(int dirfd, const char *path, unsigned flags);
 int swrun_fsmount(int fd, unsigned flags, unsigned attributes);
 int swrun_execveat(int fd, char *const argv[], char *const envp[]);
 // bpf(2): loads a BPF_PROG_TYPE_CGROUP_DEVICE program (struct bpf_insn, 8 bytes each) and returns its

@@ -34,8 +34,8 @@ struct ChildInit {
     try step("adopting orphans") { () throws(SystemError) in
       // PR_SET_CHILD_SUBREAPER
       try check("prctl", "PR_SET_CHILD_SUBREAPER", swrun_prctl(36, 1, 0, 0, 0))
-      let processes = try DetachedMount(
-        type: "proc", source: "proc", options: [], attributes: [.noSetuid, .noDevices, .noExecute])
+      let processes = try MountWorkshop.forOthers().make(
+        FileSystem(type: "proc", source: "proc"), [.noSetuid, .noDevices, .noExecute])
       // CONFIG_PROC_CHILDREN
       return try Descriptor.open("thread-self/children", O_RDONLY, in: processes.fd).release()
     }

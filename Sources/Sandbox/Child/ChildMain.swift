@@ -113,12 +113,13 @@ struct ChildMain {
     }
     let sysctls = try ChildSysctls(plan.sysctls)
     if let hooks = plan.hooks { try runCreateHooks(hooks, channel) }
-    try ChildMounts(plan: plan, staging: staging, trees: trees).perform()
-    makeWorkingDirectory()
+    let mounts = try ChildMounts(plan: plan, staging: staging, trees: trees)
+    let root = try mounts.build()
     var terminal: FileDescriptor?
     if plan.workload.terminal {
-      terminal = try handOutTerminal(channel)
+      terminal = try handOutTerminal(channel, in: root.fd)
     }
+    try mounts.enter(root)
     try awaitMonitor(channel)
     switch consume sysctls {
     case .some(let sysctls): try sysctls.write()
@@ -161,21 +162,15 @@ struct ChildMain {
     }
   }
 
-  /// As runc does it. Where it cannot be made, entering it says why.
-  private func makeWorkingDirectory() {
-    let former = umask(0o022)
-    _ = try? makeDirectories(plan.workload.workingDirectory, mode: 0o755)
-    umask(former)
-  }
-
   /// The monitor gets the master; the other end stays here.
   private func handOutTerminal(
-    _ channel: borrowing Channel
+    _ channel: borrowing Channel, in root: FileDescriptor
   ) throws(ChildFailure) -> FileDescriptor {
-    let pair = try openInstanceTerminal()
+    let pair = try openInstanceTerminal(in: root)
     plan.workload.attributes.terminalSize?.apply(to: pair.master.fd)
     do {
-      try bindConsole(pair.terminal.fd)
+      try bindConsole(
+        pair.terminal.fd, in: root, isOwn: plan.mounts.contains { $0.takesDevices })
       try channel.send(0, descriptor: pair.master.fd)
     } catch {
       throw ChildFailure("handing out the terminal: \(error)")

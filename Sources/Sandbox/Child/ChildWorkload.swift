@@ -34,6 +34,7 @@ struct ChildWorkload {
         "the working directory \(workload.workingDirectory) cannot be entered: \(Errno(rawValue: errno))"
       )
     }
+    try checkWorkingDirectory()
     umask(workload.attributes.umask)
     try closeOthers(from: 3)
     Signal.reset()
@@ -71,6 +72,17 @@ struct ChildWorkload {
       try HookProcess(hook, place: "hooks.startContainer[\(index)]", directory: "/")
         .run(state: state) { () throws(ChildFailure) in try confinement.confineHook() }
     }
+  }
+
+  /// A directory that was entered through `/proc/self/fd` may lie outside of the root (CVE-2024-21626);
+  /// the kernel then gives a path that begins with `(unreachable)`, which getcwd(3) refuses.
+  private func checkWorkingDirectory() throws(ChildFailure) {
+    guard let path = getcwd(nil, 0) else {
+      throw ChildFailure(
+        "the working directory \(workload.workingDirectory) is outside of the instance's file system"
+      )
+    }
+    free(path)
   }
 
   private func candidatePaths() -> [String] {

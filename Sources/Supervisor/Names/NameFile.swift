@@ -1,5 +1,6 @@
 import Linux
 import OCI
+import Sandbox
 import SystemPackage
 
 /// A file that tells an instance of names; swrun makes it in the instance's directory and mounts it.
@@ -30,8 +31,10 @@ enum NameFile: String, CaseIterable {
   /// Whether it can be mounted without anything being made in a read-only root: it is there, or it is
   /// a link into a fresh directory.
   func hasPlace(in spec: Spec) -> Bool {
+    // The place is made.
+    if !spec.root.readonly { return true }
+    if RootView(spec.root.path).has(destination) { return true }
     let path = "\(spec.root.path == "/" ? "" : spec.root.path)\(destination)"
-    if FileIdentity(path: path) != nil { return true }
     guard let target = try? readLink(path) else { return false }
     let place = FilePath("/etc").pushing(FilePath(target)).lexicallyNormalized().string
     return spec.mounts.contains { $0.type == "tmpfs" && place.hasPrefix("\($0.destination)/") }

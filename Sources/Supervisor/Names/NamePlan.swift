@@ -33,11 +33,9 @@ struct NamePlan {
     for file in NameFile.allCases {
       let covered = file.isCovered(in: spec)
       if asked.contains(file) {
-        if options.bundle == nil,
-          options.request.volumes.contains(where: { $0.destination == file.destination })
-        {
+        if options.request.mounts.contains(where: { $0.destination == file.destination }) {
           throw SupervisorError(
-            "-v for \(file.destination) and an option that decides what is in it exclude each other; leave one out"
+            "a mount on \(file.destination) and an option that decides what is in it exclude each other; leave one out"
           )
         }
         files.append(file)
