@@ -19,10 +19,11 @@ struct BundleTests {
     return try Spec(bundle: directory)
   }
 
-  @Test("those that come with swrun are read", arguments: ["sleep", "web"])
+  @Test("those that come with swrun are read", arguments: ["sleep", "web", "shell"])
   func shipped(_ name: String) throws {
     let spec = try Spec(bundle: "bundles/\(name)")
-    #expect(spec.root.path == "/")
+    #expect(spec.root.readonly)
+    #expect(spec.root.path == "/" || spec.root.path.hasSuffix("/bundles/\(name)/rootfs"))
     _ = try LaunchPlan(spec, usesInit: true, seccomp: [])
   }
 

@@ -1,0 +1,51 @@
+import Linux
+import TestSupport
+import Testing
+
+/// The bundles in `bundles/` that have a root file system of their own.
+@Suite("shipped bundles", .serialized)
+struct ShippedBundleTests {
+  private func prepare(_ name: String) throws {
+    let result = try command(["bundles/\(name)/prepare"])
+    try #require(result.code == 0, "\(result)")
+  }
+
+  @Test("web answers to a neighbour, and tells nobody else's files")
+  func web() throws {
+    try prepare("web")
+    try World.with { world in
+      let started = try world.swrun(
+        "-d", "--name", "web", "--net", "macvlan:eth0", "--ip", "10.20.20.9", "--bundle",
+        "bundles/web")
+      #expect(started.code == 0, "\(started)")
+      let answered = try eventually {
+        try world.lan("curl", "-s", "http://10.20.20.9/").output.contains("address of its own")
+      }
+      let log = try world.swrun("logs", "web")
+      #expect(answered, "\(log)")
+      let outside = try world.lan(
+        "curl", "-s", "--path-as-is", "-o", "/dev/null", "-w", "%{http_code}",
+        "http://10.20.20.9/../etc/passwd")
+      #expect(["400", "404"].contains(outside.output), "\(outside)")
+      let status = try world.swrun(
+        "exec", "web", "grep", "-E", "^(Uid|CapBnd)", "/proc/self/status")
+      #expect(
+        status.lines == ["Uid:\t1000\t1000\t1000\t1000", "CapBnd:\t0000000000000000"], "\(status)")
+    }
+  }
+
+  @Test("shell can write to its home, and do little else")
+  func shell() throws {
+    try prepare("shell")
+    try World.with { world in
+      let result = try world.swrun(
+        "--rm", "-t", "--bundle", "bundles/shell", "--", "sh", "-c",
+        "id -u; pwd; hostname; touch x && echo written; for p in / /etc /bin /proc/sys; do touch $p/x 2>/dev/null && echo $p; done; cp /bin/busybox true && ./true 2>/dev/null || echo refused; ulimit -n; ls /sys/class/net; tty"
+      )
+      #expect(
+        result.output.split(whereSeparator: \.isNewline) == [
+          "1000", "/home/user", "shell", "written", "refused", "128", "lo", "/dev/pts/0",
+        ], "\(result)")
+    }
+  }
+}
