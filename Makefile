@@ -52,11 +52,15 @@ test-deps: deps
 demo: binary test-deps ## Run the main job and show what it prints
 	@Tests/Harness/demo.sh
 
-test: binary test-deps ## Run the unit, root and guest tests (SKIP="guest" leaves a tier out)
+# The workload that tries to get out, with which the sandbox is tested; static, for any root file system.
+$(BUILD)/hostile: Tests/Hostile/hostile.c
+	gcc -O1 -Wall -Wextra -static -o $@ $<
+
+test: binary test-deps $(BUILD)/hostile ## Run the unit, root and guest tests (SKIP="guest" leaves a tier out)
 	$(SWIFT) build --build-tests
 	@SKIP="$(SKIP)" Tests/Harness/test.sh unit root guest
 
-test-unit test-root test-guest: test-%: binary test-deps
+test-unit test-root test-guest: test-%: binary test-deps $(BUILD)/hostile
 	$(SWIFT) build --build-tests
 	@Tests/Harness/test.sh $*
 

@@ -19,7 +19,7 @@ extension Spec {
     /// Paths that cannot be written inside.
     @Defaulted public var readonlyPaths: [String]
     public var mountLabel: String?
-    /// `nil` in a bundle: the default filter, which is more than the specification asks for.
+    /// `nil`: the default filter, which in a bundle is more than the specification asks for.
     public var seccomp: SeccompProfile?
     public var personality: Personality?
     public var intelRdt: IntelRdt?

@@ -5,10 +5,11 @@ public import OCI
 extension Spec {
   /// The capabilities that a workload has where nothing else is said: those that Docker gives,
   /// without `CAP_MKNOD`, `CAP_AUDIT_WRITE` and `CAP_SETFCAP`, for which a read-only file system
-  /// without devices has no use.
+  /// without devices has no use, and without `CAP_NET_RAW`, with which one instance could send from
+  /// the address of another.
   public static let standardCapabilities = [
     "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID",
-    "CAP_SETUID", "CAP_SETPCAP", "CAP_NET_BIND_SERVICE", "CAP_NET_RAW", "CAP_SYS_CHROOT",
+    "CAP_SETUID", "CAP_SETPCAP", "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT",
   ]
 
   /// What of `/proc` and `/sys` tells about the host, as in Docker's default.
@@ -81,6 +82,7 @@ extension Spec {
     domainname = request.domainname
     networkNamespace = request.network
     userNamespace = request.userNamespace
+    letPing()
     if case .new(let uids, let gids) = userNamespace {
       let user = process.user
       guard uids.outside(user.uid) != nil else {
@@ -90,6 +92,17 @@ extension Spec {
         throw SandboxError("-u: gid \(gid) is not in the user namespace; map it with --gidmap")
       }
     }
+  }
+
+  /// Lets everybody inside ping without `CAP_NET_RAW`: icmp(7), `ping_group_range`.
+  private mutating func letPing() {
+    guard networkNamespace == .new else { return }
+    var groups = "0 2147483647"
+    // Both ends have to be there in a user namespace.
+    if let own = linux.gidMappings.first {
+      groups = "\(own.containerID) \(own.containerID + own.size - 1)"
+    }
+    linux.sysctl["net.ipv4.ping_group_range"] = groups
   }
 
   /// With `privileged` `/sys` can be written, and `/dev` is the host's but for its terminals, shared

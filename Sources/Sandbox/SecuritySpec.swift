@@ -2,12 +2,12 @@ import Linux
 public import OCI
 
 extension Spec {
-  /// The seccomp profile that a request asks for.
+  /// The seccomp profile that a request asks for; `nil` is the default one.
   static func seccomp(
     _ request: SecurityRequest, capabilities: [String]
-  ) throws(SandboxError) -> SeccompProfile {
+  ) throws(SandboxError) -> SeccompProfile? {
     switch request.seccomp ?? (request.privileged ? .unconfined : .standard) {
-    case .standard: return .standard(capabilities: Set(capabilities))
+    case .standard: return nil
     case .unconfined: return .unconfined
     case .file(let path):
       do {

@@ -146,7 +146,7 @@ public struct Runner {
     let filters = SeccompCache(directory: store.seccompDirectory)
     var plan = try LaunchPlan(
       spec, usesInit: options.usesInit, seccomp: try filters.workloadProgram(spec),
-      initFilter: options.usesInit ? try filters.program(.standard(capabilities: [])) : [],
+      initFilter: options.usesInit ? try filters.defaultProgram(capabilities: []) : [],
       landlock: draft.landlock.inForce ? LandlockPlan(spec) : nil,
       hooks: try hookPlan(spec))
     plan.isEphemeral = options.request.isEphemeral

@@ -14,22 +14,45 @@ struct SeccompCache {
 
   /// That of a spec's workload; empty where it is to have none.
   func workloadProgram(_ spec: Spec) throws -> [UInt8] {
-    let profile =
-      spec.linux.seccomp ?? .standard(capabilities: Set(spec.process.capabilities.bounding))
-    return profile == .unconfined ? [] : try program(profile)
+    if let profile = spec.linux.seccomp {
+      return profile == .unconfined ? [] : try program(profile)
+    }
+    return try defaultProgram(capabilities: Set(spec.process.capabilities.bounding))
+  }
+
+  /// That of the default filter with what comes with capabilities.
+  ///
+  /// It follows from them and from this very executable; to put it together only to look it up would
+  /// cost more than all else here.
+  func defaultProgram(capabilities: Set<String>) throws -> [UInt8] {
+    let source = "default \(try identity(of: "/proc/self/exe")) \(capabilities.sorted())"
+    return try program(from: Array(source.utf8)) { .standard(capabilities: capabilities) }
   }
 
   /// The program of a profile, from the cache where it is there and whole.
   func program(_ profile: SeccompProfile) throws -> [UInt8] {
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys
+    return try program(from: Array(try encoder.encode(profile))) { profile }
+  }
+
+  private func program(
+    from source: [UInt8], _ profile: () -> SeccompProfile
+  ) throws -> [UInt8] {
     let versions = "\(SeccompProfile.libraryVersion) \(kernelRelease())\n"
-    let key = sha256(Array(versions.utf8) + Array(try encoder.encode(profile)))
-    let path = "\(directory)/\(hexadecimal(key)).bpf"
+    let path = "\(directory)/\(hexadecimal(sha256(Array(versions.utf8) + source))).bpf"
     if let program = Self.read(path) { return program }
-    let program = try profile.compile()
+    let program = try profile().compile()
     try writeAtomically(sha256(program) + program, to: path)
     return program
+  }
+
+  /// Changes when the file does.
+  private func identity(of path: String) throws(SystemError) -> String {
+    var status = stat()
+    try check("stat", path, stat(path, &status))
+    return
+      "\(status.st_dev):\(status.st_ino) \(status.st_size) \(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec)"
   }
 
   /// `nil` also for a file that somebody else could have written, that is cut or has been changed: it

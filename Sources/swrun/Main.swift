@@ -75,8 +75,7 @@ struct Swrun: ParsableCommand {
   /// `--help` and `--version` are no failures; a wrong option is one of swrun's own, 125 as with
   /// Docker.
   private static func isUsage(_ error: any Error) -> Bool {
-    exitCode(for: error) == .success || "\(type(of: error))" == "CommandError"
-      || error is ValidationError || error is CleanExit
+    "\(type(of: error))" == "CommandError" || error is ValidationError || error is CleanExit
   }
 
   private static func exitForUsage(_ error: any Error) -> Never {

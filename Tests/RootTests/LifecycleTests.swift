@@ -53,7 +53,7 @@ struct LifecycleTests {
       let limits = try world.swrun(
         "exec", "web", "grep", "-E", "^(CapEff|Seccomp|NoNewPrivs):", "/proc/self/status")
       #expect(
-        limits.lines == ["CapEff:\t00000000000425fb", "NoNewPrivs:\t1", "Seccomp:\t2"], "\(limits)")
+        limits.lines == ["CapEff:\t00000000000405fb", "NoNewPrivs:\t1", "Seccomp:\t2"], "\(limits)")
       #expect(try world.swrun("exec", "web", "ls", "/proc/self/fd").lines == ["0", "1", "2", "3"])
       #expect(try world.swrun("exec", "-t", "web", "tty").output.contains("/dev/pts/"))
       // PID 1 and what exec has started are all there is.
