@@ -37,11 +37,6 @@ public struct AttributeRequest: Hashable, Sendable {
 
   public init() {}
 
-  /// Whether something is asked for that a bundle says itself.
-  public var decidesProcess: Bool {
-    !namespaces.isEmpty || !limits.isEmpty || !sysctls.isEmpty
-  }
-
   /// `--pid` and its like.
   public mutating func setNamespace(_ type: String, _ text: String) throws(SandboxError) {
     namespaces[type] = try NamespaceRequest(parsing: text, option: "--\(type)")
@@ -102,7 +97,8 @@ public struct AttributeRequest: Hashable, Sendable {
 extension Spec {
   /// Takes over what is asked for; the namespaces are decided already.
   public mutating func apply(_ request: AttributeRequest) throws(SandboxError) {
-    if !request.limits.isEmpty { process.rlimits = request.limits }
+    process.rlimits.removeAll { former in request.limits.contains { $0.type == former.type } }
+    process.rlimits += request.limits
     for (name, value) in request.sysctls.sorted(by: { $0.key < $1.key }) {
       if let reason = sysctlFault(Self.dottedSysctl(name)) {
         throw SandboxError("--sysctl \(name) \(reason)")

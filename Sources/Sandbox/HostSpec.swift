@@ -40,10 +40,7 @@ extension Spec {
     let view = RootView(root ?? "/")
     let accounts = Accounts(root: root ?? "/")
     var user = try accounts.resolve(request.user)
-    for name in request.security.groups {
-      let group = try accounts.group(name)
-      if !user.ids.additionalGids.contains(group) { user.ids.additionalGids.append(group) }
-    }
+    try user.ids.join(request.security.groups, of: accounts)
     let environment = try Self.environment(request, home: user.home)
     let workingDirectory = request.workingDirectory ?? "/"
     guard workingDirectory.hasPrefix("/") else {
@@ -62,21 +59,15 @@ extension Spec {
         cwd: workingDirectory,
         capabilities: Capabilities(
           bounding: bounding, effective: capabilities),
-        noNewPrivileges: request.security.noNewPrivileges),
-      mounts: Self.mounts(
-        privileged: request.security.privileged, groups: request.userNamespace)
+        noNewPrivileges: request.security.noNewPrivileges ?? true),
+      mounts: Self.standardMounts(groups: request.userNamespace)
         + (root == nil || isReadOnly ? Self.freshMounts(in: view) : []),
       linux: LinuxPart(
         namespaces: ["mount", "pid", "ipc", "uts", "cgroup"].map { Namespace(type: $0) },
         maskedPaths: Self.standardMaskedPaths, readonlyPaths: Self.standardReadonlyPaths,
         seccomp: try Self.seccomp(request.security, capabilities: bounding)))
     try apply(request.security)
-    if request.security.privileged {
-      // All devices, as the /dev that it sees has them.
-      var resources = Resources()
-      resources.devices = [DeviceRule(allow: true)]
-      linux.resources = resources
-    }
+    if request.security.privileged { unlock() }
     hide(request.hiddenPaths)
     add(request)
     domainname = request.domainname
@@ -103,22 +94,6 @@ extension Spec {
       groups = "\(own.containerID) \(own.containerID + own.size - 1)"
     }
     linux.sysctl["net.ipv4.ping_group_range"] = groups
-  }
-
-  /// With `privileged` `/sys` can be written, and `/dev` is the host's but for its terminals, shared
-  /// memory and message queues; nothing is made in the host's `/dev` for what it does not have.
-  private static func mounts(privileged: Bool, groups: UserNamespace) -> [Mount] {
-    let standardMounts = standardMounts(groups: groups)
-    guard privileged else { return standardMounts }
-    return standardMounts.compactMap { mount in
-      var mount = mount
-      if mount.destination == "/dev" { return hostDevices }
-      if mount.destination.hasPrefix("/dev/"), FileIdentity(path: mount.destination) == nil {
-        return nil
-      }
-      if mount.destination.hasPrefix("/sys") { mount.options.removeAll { $0 == "ro" } }
-      return mount
-    }
   }
 
   private static func standardMounts(groups: UserNamespace) -> [Mount] {

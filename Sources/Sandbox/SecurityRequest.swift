@@ -8,8 +8,8 @@ public struct SecurityRequest: Hashable, Sendable {
   public var privileged = false
   /// `--security-opt seccomp=`, `--seccomp`; `nil`: the default filter, or none with `--privileged`.
   public var seccomp: Seccomp?
-  /// `--security-opt no-new-privileges`
-  public var noNewPrivileges = true
+  /// `--security-opt no-new-privileges`; `nil`: as the bundle says, without one it is so.
+  public var noNewPrivileges: Bool?
   /// `--security-opt apparmor=`; `unconfined` is that one's profile too.
   public var appArmor: String?
   /// `--security-opt label=`

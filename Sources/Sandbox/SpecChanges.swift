@@ -48,6 +48,7 @@ extension Spec {
         mounts.append(mount)
       }
     }
+    try adapt(to: request.security)
     hide(request.hiddenPaths)
     add(request)
     networkNamespace = request.network

@@ -98,7 +98,12 @@ public struct Runner {
       // A host name that is not asked for is the bundle's, also where a network is shared.
       request.hostname = options.request.hostname
       request.domainname = options.request.domainname
-      if let bundle = spec { request.userNamespace = try users.namespace(ofBundle: bundle) }
+      if options.userNamespace != nil {
+        request.userNamespace = try users.namespace()
+        request.user = try request.user ?? users.user()
+      } else if let bundle = spec {
+        request.userNamespace = try users.namespace(ofBundle: bundle)
+      }
       try spec?.adapt(to: request)
     }
     var whole = try spec ?? Spec(hosting: request)

@@ -209,14 +209,6 @@ struct Run: ParsableCommand {
     guard fileSystem.bundle != nil else {
       return try CommandLineRest.command(command, of: Run.self, options: Self.optionNames)
     }
-    if try users.request() != nil {
-      throw ValidationError(
-        "--bundle decides about the user namespace; change linux.uidMappings in its config.json")
-    }
-    if try security.isUsed || process.request().decidesProcess {
-      throw ValidationError(
-        "--bundle decides about privileges, namespaces, limits and sysctls; change its config.json")
-    }
     if command.isEmpty { return [] }
     return try CommandLineRest.command(command, of: Run.self, options: Self.optionNames)
   }

@@ -41,12 +41,6 @@ struct SecurityArguments: ParsableArguments {
     "--cap-add", "--cap-drop", "--privileged", "--security-opt", "--seccomp", "--group-add",
   ]
 
-  /// Whether anything is asked for, which a bundle decides itself.
-  var isUsed: Bool {
-    privileged || seccomp != nil
-      || ![added, dropped, options, groups].allSatisfy(\.isEmpty)
-  }
-
   func request() throws -> SecurityRequest {
     var request = SecurityRequest()
     request.capabilities.added = added

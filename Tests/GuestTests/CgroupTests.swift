@@ -161,7 +161,7 @@ struct CgroupTests {
   func devices() throws {
     try World.with { world in
       func run(_ rules: String) throws -> [String] {
-        let text = try readText("bundles/sleep/config.json")
+        let text = try readText("Tests/Fixtures/host-root/config.json")
           .replacing(#""sleep","#, with: #""sh", "-c","#)
           .replacing(
             #""100""#,

@@ -77,7 +77,7 @@ struct CgroupTests {
     .enabled(if: isWritable, "no version 2 hierarchy that can be written"))
   func taken() throws {
     try World.with { world in
-      let text = try readText("bundles/sleep/config.json")
+      let text = try readText("Tests/Fixtures/host-root/config.json")
         .replacing("\"linux\": {", with: "\"linux\": { \"cgroupsPath\": \"/swrun-test\",")
       try makeDirectories("\(world.directory)/bundle")
       try writeAtomically(Array(text.utf8), to: "\(world.directory)/bundle/config.json")

@@ -17,6 +17,8 @@ struct DocumentationTests {
   func readme() throws {
     let examples = try examples()
     #expect(examples.count >= 9)
+    let prepared = try command(["bundles/sleep/prepare"])
+    try #require(prepared.code == 0, "\(prepared)")
     try World.with { world in
       let server = try Dnsmasq(world, "--dhcp-range=10.20.20.200,10.20.20.220,255.255.255.0,2m")
       defer { server.stop() }

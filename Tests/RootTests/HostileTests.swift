@@ -1,29 +1,9 @@
-import Glibc
 import TestSupport
 import Testing
 
 /// What a workload tries that wants out: `Tests/Hostile/hostile.c`, one attempt by one.
 @Suite("hostile workloads", .serialized)
 struct HostileTests {
-  private static let program = ".build/hostile"
-  private static var volume: [String] {
-    get throws {
-      guard let path = realpath(program, nil) else { throw TestFailure("make \(program) first") }
-      defer { free(path) }
-      return ["-v", "\(String(cString: path)):\(inside):ro"]
-    }
-  }
-  private static let inside = "/tmp/hostile"
-
-  /// The last line that the program prints where nothing was possible.
-  private static let refused = "tried 30, possible 0"
-
-  /// Without the carriage returns of a terminal.
-  private static func lastLine(_ result: CommandResult) -> String? {
-    String(decoding: result.output.utf8.filter { $0 != UInt8(ascii: "\r") }, as: UTF8.self)
-      .split(separator: "\n").last.map(String.init)
-  }
-
   @Test(
     "no way out is open",
     arguments: [
@@ -33,8 +13,8 @@ struct HostileTests {
   func refused(_ options: [String]) throws {
     try World.with { world in
       let result = try world.swrun(
-        ["--rm"] + options + Self.volume + ["--", Self.inside])
-      #expect(Self.lastLine(result) == Self.refused, "\(result)")
+        ["--rm"] + options + Hostile.volume + ["--", Hostile.inside])
+      #expect(Hostile.summary(result) == Hostile.refused, "\(result)")
     }
   }
 
@@ -42,10 +22,10 @@ struct HostileTests {
   func executed() throws {
     try World.with { world in
       #expect(
-        try world.swrun(["-d", "--name", "a"] + Self.volume + ["--", "sleep", "1000"]).code == 0)
+        try world.swrun(["-d", "--name", "a"] + Hostile.volume + ["--", "sleep", "1000"]).code == 0)
       for options in [[], ["-t"], ["-u", "1234"]] {
-        let result = try world.swrun(["exec"] + options + ["a", Self.inside])
-        #expect(Self.lastLine(result) == Self.refused, "\(options): \(result)")
+        let result = try world.swrun(["exec"] + options + ["a", Hostile.inside])
+        #expect(Hostile.summary(result) == Hostile.refused, "\(options): \(result)")
       }
     }
   }
@@ -60,7 +40,7 @@ struct HostileTests {
         #expect(result.code == 0, "\(user): \(result)")
       }
       let result = try world.swrun(
-        ["--rm", "--cap-add", "NET_RAW"] + Self.volume + ["--", Self.inside, "spoofing"])
+        ["--rm", "--cap-add", "NET_RAW"] + Hostile.volume + ["--", Hostile.inside, "spoofing"])
       #expect(result.lines.last == "tried 1, possible 1", "\(result)")
     }
   }
@@ -72,7 +52,8 @@ struct HostileTests {
       "privileges", "handles",
     ]
     let result = try command(
-      ["unshare", "--mount", "--net", "--pid", "--fork", "--mount-proc", Self.program] + attempts)
+      ["unshare", "--mount", "--net", "--pid", "--fork", "--mount-proc", Hostile.program] + attempts
+    )
     for attempt in attempts {
       #expect(result.lines.contains { $0.hasPrefix("possible: \(attempt): ") }, "\(result)")
     }

@@ -17,7 +17,7 @@ struct MountTests {
     try removeTree(directory)
     try makeDirectories(directory)
     try Tree.make("\(directory)/rootfs")
-    var spec = try Spec(bundle: "bundles/sleep")
+    var spec = try Spec(bundle: "Tests/Fixtures/host-root")
     spec.root = Spec.Root(path: "rootfs", readonly: false)
     spec.process.args = ["/bin/sh"]
     change(&spec)

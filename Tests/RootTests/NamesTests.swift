@@ -269,7 +269,7 @@ struct NamesTests {
   func bundle() throws {
     try World.with { world in
       try define(world)
-      let text = try readText("bundles/sleep/config.json")
+      let text = try readText("Tests/Fixtures/host-root/config.json")
       let start = try #require(text.firstRange(of: "\"args\": ["))
       let end = try #require(text[start.upperBound...].firstRange(of: "]"))
       let changed =

@@ -261,7 +261,7 @@ struct RootfsTests {
     try Self.with { world, tree in
       let bundle = "\(world.directory)/bundle"
       try makeDirectories(bundle)
-      var text = try readText("bundles/sleep/config.json")
+      var text = try readText("Tests/Fixtures/host-root/config.json")
       text.replace("\"path\": \"/\"", with: "\"path\": \"rootfs\"")
       text.replace("\"readonly\": true", with: "\"readonly\": false")
       try writeAtomically(Array(text.utf8), to: "\(bundle)/config.json")
@@ -289,7 +289,7 @@ struct RootfsTests {
     (["--rootfs", "/etc/passwd"], "is not a directory"),
     (["--rootfs", "/"], "the host's own root"),
     (["--rootfs", "TREE/loop"], "is a cycle of symbolic links"),
-    (["--rootfs", "TREE", "--bundle", "bundles/sleep"], "exclude each other"),
+    (["--rootfs", "TREE", "--bundle", "Tests/Fixtures/host-root"], "exclude each other"),
     (["--rootfs", "TREE", "--ephemeral", "--read-only"], "exclude each other"),
     (["--rootfs", "TREE", "--tmpfs", "/loop"], "the mount point /loop"),
     (["--rootfs", "TREE", "--tmpfs", "/loop/x/y"], "the mount point /loop/x/y"),

@@ -214,7 +214,7 @@ struct SecurityTests {
     "bundles have the five sets as they say, also without no_new_privs", arguments: [true, false])
   func sets(noNewPrivileges: Bool) throws {
     try World.with { world in
-      var text = try readText("bundles/sleep/config.json")
+      var text = try readText("Tests/Fixtures/host-root/config.json")
       for (from, to) in [
         ("\"uid\": 0", "\"uid\": 1234"),
         ("\"noNewPrivileges\": true", "\"noNewPrivileges\": \(noNewPrivileges)"),
@@ -233,6 +233,39 @@ struct SecurityTests {
         "CapAmb:\t0000000000000020", "CapBnd:\t00000000000425fb",
         "NoNewPrivs:\t\(noNewPrivileges ? 1 : 0)", "Seccomp:\t2",
       ] { #expect(result.lines.contains(line), "\(line) in \(result)") }
+    }
+  }
+
+  @Test("options about privileges, limits and namespaces change what a bundle says")
+  func besideBundle() throws {
+    let script =
+      "grep -E '^(CapBnd|CapEff|NoNewPrivs|Seccomp):' /proc/self/status; id -G; ulimit -n; cat /proc/sys/kernel/msgmax; head -c 100 /proc/timer_list | wc -c; awk '{print $2}' /proc/self/uid_map; hostname"
+    try World.with { world in
+      func run(_ options: String...) throws -> [String] {
+        let result = try world.swrun(
+          ["--rm", "--bundle", "Tests/Fixtures/host-root"] + options + ["--", "sh", "-c", script])
+        #expect(result.code == 0, "\(result)")
+        return result.lines
+      }
+      let plain = try run()
+      #expect(plain.contains("CapBnd:\t00000000000425fb") && plain.contains("NoNewPrivs:\t1"))
+      let changed = try run(
+        "--cap-add", "NET_ADMIN", "--cap-drop", "CHOWN,NET_RAW", "--security-opt",
+        "no-new-privileges:false", "--seccomp", "unconfined", "--group-add", "77", "--ulimit",
+        "nofile=77:88", "--sysctl", "kernel.msgmax=1234", "--uidmap", "0:100000:65536", "--gidmap",
+        "0:100000:65536")
+      #expect(
+        Array(changed.prefix(9)) == [
+          "CapEff:\t00000000000415fa", "CapBnd:\t00000000000415fa", "NoNewPrivs:\t0", "Seccomp:\t0",
+          "0 77", "77", "1234", "0", "100000",
+        ], "\(changed)")
+      // All that swrun has, with which nothing is hidden.
+      let privileged = try run("--privileged", "--uts", "host")
+      #expect(privileged.contains("Seccomp:\t0") && privileged.contains("100"), "\(privileged)")
+      #expect(privileged.last == (try command(["hostname"])).lines.first)
+      let user = try run("-u", "1234", "--cap-add", "NET_ADMIN")
+      #expect(
+        user.contains("CapEff:\t0000000000000000") && user.contains("CapBnd:\t00000000000435fb"))
     }
   }
 
@@ -296,12 +329,10 @@ struct SecurityTests {
       (["--seccomp", "unconfined", "--security-opt", "seccomp=unconfined"], "say the same"),
       (["--cap-add", "NET_ADMN"], "did you mean NET_ADMIN?"),
       (["--group-add", "nosuch"], "no group is called"),
-      (["--bundle", "/x", "--privileged"], "--bundle decides"),
     ])
   func refused(options: [String], text: String) throws {
     try World.with { world in
-      let command = options.contains("--bundle") ? [] : ["--", "true"]
-      let result = try world.swrun(["--rm"] + options + command)
+      let result = try world.swrun(["--rm"] + options + ["--", "true"])
       #expect(result.code == 125 && result.errors.contains(text), "\(result)")
       #expect(result.errors.split(separator: "\n").count == 1)
       #expect(try world.leftovers() == [])

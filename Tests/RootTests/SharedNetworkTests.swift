@@ -134,7 +134,7 @@ struct SharedNetworkTests {
   @Test("a bundle that shares a network does so, and does not take --net besides")
   func bundle() throws {
     try World.with { world in
-      let text = try readText("bundles/sleep/config.json")
+      let text = try readText("Tests/Fixtures/host-root/config.json")
       let entry = "{\n        \"type\": \"network\"\n      },"
       let parts = text.split(separator: entry, maxSplits: 1, omittingEmptySubsequences: false)
       try #require(parts.count == 2)

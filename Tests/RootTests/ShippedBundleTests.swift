@@ -34,6 +34,18 @@ struct ShippedBundleTests {
     }
   }
 
+  @Test("sleep sleeps, in a root file system of its own")
+  func sleep() throws {
+    try prepare("sleep")
+    try World.with { world in
+      let started = try world.swrun("-d", "--name", "s", "--bundle", "bundles/sleep")
+      #expect(started.code == 0, "\(started)")
+      let seen = try world.swrun(
+        "exec", "s", "sh", "-c", "readlink /proc/2/exe; touch /x || ls /home")
+      #expect(seen.lines == ["/bin/busybox", "user"], "\(seen)")
+    }
+  }
+
   @Test("shell can write to its home, and do little else")
   func shell() throws {
     try prepare("shell")

@@ -9,7 +9,7 @@ import Testing
 struct BundleTests {
   /// Writes a config.json in which `from` is replaced, and reads it.
   private func read(replacing from: String, by to: String) throws -> Spec {
-    let text = try readText("bundles/sleep/config.json")
+    let text = try readText("Tests/Fixtures/host-root/config.json")
     let parts = text.split(separator: from, maxSplits: 1, omittingEmptySubsequences: false)
     try #require(parts.count == 2)
     let directory = "/tmp/swrun-bundle-\(UInt32.random(in: 0...UInt32.max))"
@@ -83,7 +83,7 @@ struct BundleTests {
 
   @Test("what is not said is not there when it is printed")
   func absent() throws {
-    let spec = try Spec(bundle: "bundles/sleep")
+    let spec = try Spec(bundle: "Tests/Fixtures/host-root")
     let text = String(decoding: try JSONEncoder().encode(spec), as: UTF8.self)
     for key in ["rlimits", "hooks", "devices", "sysctl", "terminal"] {
       #expect(!text.contains("\"\(key)\""), "\(key)")

@@ -62,7 +62,7 @@ struct MountOptionTests {
 
   @Test("faults of mounts, devices and the root's propagation are all named, with their places")
   func faults() throws {
-    var spec = try Spec(bundle: "bundles/sleep")
+    var spec = try Spec(bundle: "Tests/Fixtures/host-root")
     spec.mounts = [
       Spec.Mount(destination: "/a", type: "bind", source: "/x", options: ["ro", "size=1m"]),
       Spec.Mount(destination: "b", type: "tmpfs", source: "x", options: ["", "=x"]),
@@ -90,7 +90,7 @@ struct MountOptionTests {
 
   @Test("a remount is of a file system that an earlier mount has put there")
   func remount() throws {
-    var spec = try Spec(bundle: "bundles/sleep")
+    var spec = try Spec(bundle: "Tests/Fixtures/host-root")
     spec.mounts = [
       Spec.Mount(destination: "/c/", type: "tmpfs", source: "x", options: []),
       Spec.Mount(destination: "/c", type: "tmpfs", source: "x", options: ["remount", "size=1m"]),
