@@ -42,7 +42,8 @@ public struct Channel: ~Copyable, Sendable {
     var byte: UInt8 = 0
     var raw: CInt = -1
     var sender: pid_t = 0
-    let count = try check("recvmsg", "", swrun_receive_fd(fd.rawValue, &byte, &raw, &sender))
+    let count = try check(
+      "recvmsg", "", again { Int(swrun_receive_fd(fd.rawValue, &byte, &raw, &sender)) })
     if raw >= 0 { close(raw) }
     return count == 0 ? nil : byte
   }
@@ -61,21 +62,27 @@ public struct Channel: ~Copyable, Sendable {
   public borrowing func receiveAny() throws(SystemError) -> Message {
     // The size is looked at first: a message of one byte may bring a descriptor.
     var probe = [UInt8](repeating: 0, count: 4096)
-    var size: Int
-    repeat {
-      size = recv(fd.rawValue, &probe, probe.count, CInt(MSG_PEEK))
-      // Said once of a peer that has ended without reading all; what it has sent follows.
-    } while size < 0 && (errno == EINTR || errno == ECONNRESET)
-    try check("recv", "", size)
+    var size = try check(
+      "recv", "", again { recv(fd.rawValue, &probe, probe.count, CInt(MSG_PEEK)) })
     if size == 1 {
       var raw: CInt = -1
       var sender: pid_t = 0
-      try check("recvmsg", "", swrun_receive_fd(fd.rawValue, &probe, &raw, &sender))
+      try check(
+        "recvmsg", "", again { Int(swrun_receive_fd(fd.rawValue, &probe, &raw, &sender)) })
       return raw >= 0
         ? .descriptor(Descriptor(owning: raw), kind: probe[0], sender: sender) : .bytes([probe[0]])
     }
     if size == 0 { return .end }
-    size = try check("recv", "", recv(fd.rawValue, &probe, probe.count, 0))
+    size = try check("recv", "", again { recv(fd.rawValue, &probe, probe.count, 0) })
     return .bytes(Array(probe.prefix(size)))
+  }
+
+  /// A peer that ends without having read all is told of once, by whichever call comes next, be it the
+  /// one after a look; what it has sent follows (`__skb_try_recv_datagram`, net/core/datagram.c).
+  private borrowing func again(_ receive: () -> Int) -> Int {
+    while true {
+      let size = receive()
+      if size >= 0 || (errno != EINTR && errno != ECONNRESET) { return size }
+    }
   }
 }
