@@ -17,9 +17,7 @@ struct ChildConfinement {
   /// As root, with all capabilities, in the instance's tree.
   func begin() throws(ChildFailure) {
     if let profile = workload.apparmorProfile {
-      try step("the AppArmor profile") { () throws(SystemError) in
-        try SecurityModule.appArmor.setForExec(profile)
-      }
+      try Self.choose(profile)
     }
     if let label = workload.selinuxLabel {
       try step("the SELinux label") { () throws(SystemError) in
@@ -28,6 +26,19 @@ struct ChildConfinement {
     }
     if let plan = workload.landlock {
       try step("Landlock") { () throws(SystemError) in try Self.restrict(plan) }
+    }
+  }
+
+  /// The profile takes effect with execve(2), since nothing before it should need a place in it.
+  private static func choose(_ profile: String) throws(ChildFailure) {
+    do throws(SystemError) { try SecurityModule.appArmor.setForExec(profile) } catch {
+      // From write(2) it is not the file that is missing: apparmor_setprocattr, security/apparmor/lsm.c.
+      guard error.call == "write", error.errno == .noSuchFileOrDirectory else {
+        throw ChildFailure("the AppArmor profile \(profile): \(error)")
+      }
+      throw ChildFailure(
+        "no AppArmor profile called \(profile) is loaded. Load it with apparmor_parser -r FILE, or leave it out"
+      )
     }
   }
 
