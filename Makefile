@@ -7,7 +7,7 @@ export SWRUN = $(CURDIR)/$(BUILD)/swrun
 
 # Debian packages: to build, to test (with the guest), to measure.
 BUILD_PACKAGES = libmnl-dev libseccomp-dev libcap-dev pkg-config
-TEST_PACKAGES = iproute2 nftables iputils-ping iputils-arping tcpdump strace qemu-system-x86 kmod udev busybox-static python3-pip nginx-light curl dnsmasq-base uidmap apparmor
+TEST_PACKAGES = iproute2 nftables iputils-ping iputils-arping tcpdump strace qemu-system-x86 kmod udev busybox-static python3-pip nginx-light curl dnsmasq-base uidmap apparmor systemd dbus
 BENCH_PACKAGES = bubblewrap crun systemd-container
 
 # A start is dear by relocations and by libraries to load: Swift's and C++'s libraries are linked in,
