@@ -33,7 +33,6 @@ extension Spec {
     }
     check("effective", sets.effective, "permitted", sets.permitted)
     check("ambient", sets.ambient, "permitted", sets.permitted)
-    check("ambient", sets.ambient, "inheritable", sets.inheritable)
     check("permitted", sets.permitted, "bounding", sets.bounding)
     check("inheritable", sets.inheritable, "bounding", sets.bounding)
   }

@@ -97,7 +97,10 @@ public struct LaunchPlan: Hashable, Sendable {
       bounding = try Self.set(sets.bounding)
       capabilities = ProcessCapabilities(
         effective: try Self.set(sets.effective), permitted: try Self.set(sets.permitted),
-        inheritable: try Self.set(sets.inheritable), ambient: try Self.set(sets.ambient))
+        inheritable: try Self.set(sets.inheritable),
+        // The kernel raises none that is not inheritable, and `runc spec` asks for some: as with runc
+        // and crun they are left out.
+        ambient: try Self.set(sets.ambient.filter(sets.inheritable.contains)))
       arguments = process.args
       environment = process.env
       workingDirectory = process.cwd

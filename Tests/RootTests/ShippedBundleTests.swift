@@ -46,6 +46,27 @@ struct ShippedBundleTests {
     }
   }
 
+  @Test("a bundle of runc spec runs as it is")
+  func runc() throws {
+    try prepare("sleep")
+    try World.with { world in
+      let bundle = "\(world.directory)/bundle"
+      try makeDirectories(bundle)
+      let text = try readText("Tests/Fixtures/runc-spec/config.json")
+        .replacing("\"terminal\": true", with: "\"terminal\": false")
+      try writeAtomically(Array(text.utf8), to: "\(bundle)/config.json")
+      #expect(try command(["cp", "-R", "bundles/sleep/rootfs", "\(bundle)/rootfs"]).code == 0)
+      let result = try world.swrun(
+        "--rm", "--bundle", bundle, "--", "sh", "-c",
+        "hostname; ulimit -n; grep -E '^Cap(Eff|Amb)' /proc/self/status; touch /x 2>/dev/null || echo kept"
+      )
+      #expect(
+        result.lines == [
+          "runc", "1024", "CapEff:\t0000000020000420", "CapAmb:\t0000000000000000", "kept",
+        ], "\(result)")
+    }
+  }
+
   @Test("shell can write to its home, and do little else")
   func shell() throws {
     try prepare("shell")
