@@ -8,7 +8,7 @@ export SWRUN = $(CURDIR)/$(BUILD)/swrun
 # Debian packages: to build, to test (with the guest), to measure.
 BUILD_PACKAGES = libmnl-dev libseccomp-dev libcap-dev pkg-config
 TEST_PACKAGES = iproute2 nftables iputils-ping iputils-arping tcpdump strace qemu-system-x86 kmod udev busybox-static python3-pip nginx-light curl dnsmasq-base uidmap apparmor systemd dbus
-BENCH_PACKAGES = bubblewrap crun systemd-container
+BENCH_PACKAGES = bubblewrap crun runc systemd-container
 
 # A start is dear by relocations and by libraries to load: Swift's and C++'s libraries are linked in,
 # relocations packed (DT_RELR), what nobody calls left out. It stays position independent.
@@ -68,6 +68,7 @@ bench: binary test-deps ## Measure many networks, and against the peers in the g
 	@Tests/Harness/packages.sh $(BENCH_PACKAGES)
 	@Tests/Bench/scale.sh
 	@Tests/Bench/attach.sh
+	@Tests/Bench/bundle.sh
 	@Tests/Bench/bench.sh
 
 lint: ## Check the format of the sources

@@ -15,6 +15,25 @@ struct IpvlanTests {
     try world.swrun("exec", name, "ping", "-c", "1", "-W", "2", address).code == 0
   }
 
+  @Test("doctor says that this kernel has ipvlan, and whose slaves a parent carries")
+  func doctor() throws {
+    try World.with { world in
+      try run(world, "web", "ipvlan:eth0:l2", "10.20.20.2")
+      // Another tool's, in a namespace of its own.
+      try world.ip(
+        "-n", world.hostName, "link", "add", "link", "eth0", "name", "foreign", "netns",
+        world.lanName, "type", "ipvlan", "mode", "l2")
+      let result = try world.swrun("doctor", "eth0")
+      #expect(result.code == 0, "\(result)")
+      #expect(result.output.contains("the driver ipvlan is loaded"), "\(result)")
+      let carried = result.lines.first { $0.contains("ipvlan slaves in mode l2, flag bridge: ") }
+      #expect(carried?.contains("web") == true, "\(result)")
+      #expect(
+        carried?.contains("foreign in network namespace \(world.lanName)") == true, "\(result)")
+      try world.ip("-n", world.lanName, "link", "del", "foreign")
+    }
+  }
+
   /// The scenario that people do by hand: `ip link add … type ipvlan`, `ip link set … netns` and so on.
   @Test("the scenario that is done by hand today, line by line")
   func scenario() throws {
