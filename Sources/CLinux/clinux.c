@@ -181,30 +181,6 @@ int swrun_send_with_fd(int socket, const void *bytes, size_t size, int fd) {
     struct cmsghdr header;
     char space[CMSG_SPACE(sizeof(int))];
   } control = {0};
-  struct msghdr message = {
-      .msg_iov = &vector,
-      .msg_iovlen = 1,
-      .msg_control = control.space,
-      .msg_controllen = sizeof control.space,
-  };
-  struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof(int));
-  memcpy(CMSG_DATA(header), &fd, sizeof fd);
-  ssize_t sent;
-  do {
-    sent = sendmsg(socket, &message, MSG_NOSIGNAL);
-  } while (sent < 0 && errno == EINTR);
-  return sent == (ssize_t)size ? 0 : -1;
-}
-
-int swrun_send_fd(int socket, uint8_t byte, int fd) {
-  struct iovec vector = {.iov_base = &byte, .iov_len = 1};
-  union {
-    struct cmsghdr header;
-    char space[CMSG_SPACE(sizeof(int))];
-  } control = {0};
   struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
   if (fd >= 0) {
     message.msg_control = control.space;
@@ -219,7 +195,7 @@ int swrun_send_fd(int socket, uint8_t byte, int fd) {
   do {
     sent = sendmsg(socket, &message, MSG_NOSIGNAL);
   } while (sent < 0 && errno == EINTR);
-  return sent < 0 ? -1 : 0;
+  return sent == (ssize_t)size ? 0 : -1;
 }
 
 ssize_t swrun_receive_fd(int socket, uint8_t *byte, int *fd, pid_t *sender) {

@@ -20,7 +20,8 @@ public struct Channel: ~Copyable, Sendable {
   public borrowing func send(
     _ byte: UInt8, descriptor attached: FileDescriptor? = nil
   ) throws(SystemError) {
-    try check("sendmsg", "", swrun_send_fd(fd.rawValue, byte, attached?.rawValue ?? -1))
+    var byte = byte
+    try check("sendmsg", "", swrun_send_with_fd(fd.rawValue, &byte, 1, attached?.rawValue ?? -1))
   }
 
   /// Sends one message of many bytes; used for the report of a failure.

@@ -13,7 +13,7 @@ public enum NftablesProgram {
     let errors = try DescriptorPair.pipe()
     let null = try Descriptor.null()
     let pid = try spawn(
-      program, ["-f", "-"], input: input.first.fd, output: null.fd, errors: errors.second.fd)
+      program, ["nft", "-f", "-"], input: input.first.fd, output: null.fd, errors: errors.second.fd)
     let writer = input.second
     let reader = errors.first
     // Our own copies of the program's ends would keep it, and us, from seeing the other's end.
@@ -36,7 +36,7 @@ public enum NftablesProgram {
     guard let program = try? path(), let pipe = try? DescriptorPair.pipe(),
       let null = try? Descriptor.null(),
       let pid = try? spawn(
-        program, ["list", "chains"], input: null.fd, output: pipe.second.fd, errors: null.fd)
+        program, ["nft", "list", "chains"], input: null.fd, output: pipe.second.fd, errors: null.fd)
     else { return nil }
     let reader = pipe.first
     _ = consume pipe.second
@@ -84,34 +84,5 @@ public enum NftablesProgram {
     }
     throw NetworkError(
       "a bridge needs the program nft, and there is none. Install it: apt-get install nftables")
-  }
-
-  private static func spawn(
-    _ program: String, _ arguments: [String], input: FileDescriptor, output: FileDescriptor,
-    errors: FileDescriptor
-  ) throws -> pid_t {
-    var actions = posix_spawn_file_actions_t()
-    posix_spawn_file_actions_init(&actions)
-    defer { posix_spawn_file_actions_destroy(&actions) }
-    posix_spawn_file_actions_adddup2(&actions, input.rawValue, 0)
-    posix_spawn_file_actions_adddup2(&actions, output.rawValue, 1)
-    posix_spawn_file_actions_adddup2(&actions, errors.rawValue, 2)
-    var attributes = posix_spawnattr_t()
-    posix_spawnattr_init(&attributes)
-    defer { posix_spawnattr_destroy(&attributes) }
-    // A monitor has signals blocked that are its own affair.
-    var none = sigset_t()
-    sigemptyset(&none)
-    posix_spawnattr_setsigmask(&attributes, &none)
-    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
-    let words = (["nft"] + arguments).map { strdup($0) } + [nil]
-    let variables = [strdup("LC_ALL=C"), nil]
-    defer { for text in words + variables { free(text) } }
-    var pid: pid_t = 0
-    let result = posix_spawn(&pid, program, &actions, &attributes, words, variables)
-    guard result == 0 else {
-      throw SystemError("posix_spawn", program, errno: Errno(rawValue: result))
-    }
-    return pid
   }
 }

@@ -20,9 +20,7 @@ extension Spec {
   /// What is added root has at once; another user can at most get it, as without a bundle.
   private mutating func changeCapabilities(_ request: SecurityRequest) throws(SandboxError) {
     let former = process.capabilities
-    let bounding = try request.capabilities.names(
-      from: former.bounding, privileged: request.privileged, kernel: .ofKernel(),
-      own: CapabilitySet.current().intersection(.bounding()))
+    let bounding = try Self.capabilities(request, from: former.bounding)
     let added = process.user.uid == 0 ? bounding.filter { !former.bounding.contains($0) } : []
     process.capabilities.bounding = bounding
     process.capabilities.effective = former.effective.filter(bounding.contains) + added

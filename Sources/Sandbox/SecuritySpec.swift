@@ -16,10 +16,12 @@ extension Spec {
     }
   }
 
-  /// The default capabilities as changed by a request.
-  static func capabilities(_ request: SecurityRequest) throws(SandboxError) -> [String] {
+  /// Capabilities as changed by a request.
+  static func capabilities(
+    _ request: SecurityRequest, from former: [String] = standardCapabilities
+  ) throws(SandboxError) -> [String] {
     try request.capabilities.names(
-      from: standardCapabilities, privileged: request.privileged, kernel: .ofKernel(),
+      from: former, privileged: request.privileged, kernel: .ofKernel(),
       own: CapabilitySet.current().intersection(.bounding()))
   }
 

@@ -90,7 +90,9 @@ public struct Runner {
     request.network = sharing?.network ?? .new
     let users = UserNamespacePlan(
       options.userNamespace, of: request.id, in: store, own: try Rootless.view())
-    if spec == nil {
+    if let bundle = spec, options.userNamespace == nil {
+      request.userNamespace = try users.namespace(ofBundle: bundle)
+    } else {
       request.userNamespace = try users.namespace()
       request.user = try request.user ?? users.user()
     }
@@ -98,12 +100,6 @@ public struct Runner {
       // A host name that is not asked for is the bundle's, also where a network is shared.
       request.hostname = options.request.hostname
       request.domainname = options.request.domainname
-      if options.userNamespace != nil {
-        request.userNamespace = try users.namespace()
-        request.user = try request.user ?? users.user()
-      } else if let bundle = spec {
-        request.userNamespace = try users.namespace(ofBundle: bundle)
-      }
       try spec?.adapt(to: request)
     }
     var whole = try spec ?? Spec(hosting: request)

@@ -84,9 +84,8 @@ int swrun_wait_signal(int status);
 // not yet (WNOHANG), -1 and errno.
 int swrun_wait_pidfd(int pidfd, int *status, int no_hang);
 
-// Sends one byte, with descriptor `fd` beside it if fd >= 0 (SCM_RIGHTS, unix(7)).
-int swrun_send_fd(int socket, uint8_t byte, int fd);
-// Sends all of `bytes` in one message with descriptor `fd` beside it; 0, or -1.
+// Sends all of `bytes` in one message, with descriptor `fd` beside it if fd >= 0 (SCM_RIGHTS,
+// unix(7)); 0, or -1.
 int swrun_send_with_fd(int socket, const void *bytes, size_t size, int fd);
 // Receives one byte and at most one descriptor (close-on-exec). *sender is the sender's pid as this
 // process numbers it where the socket has SO_PASSCRED, else 0. Returns recvmsg's result.

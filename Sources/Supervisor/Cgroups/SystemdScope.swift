@@ -56,32 +56,16 @@ struct SystemdScope {
   private func run(_ words: [String]) throws {
     let errors = try DescriptorPair.pipe()
     let null = try Descriptor.null()
-    var actions = posix_spawn_file_actions_t()
-    posix_spawn_file_actions_init(&actions)
-    defer { posix_spawn_file_actions_destroy(&actions) }
-    for (fd, place) in [(null.fd, CInt(0)), (null.fd, 1), (errors.second.fd, 2)] {
-      posix_spawn_file_actions_adddup2(&actions, fd.rawValue, place)
-    }
-    var attributes = posix_spawnattr_t()
-    posix_spawnattr_init(&attributes)
-    defer { posix_spawnattr_destroy(&attributes) }
-    // A monitor has signals blocked that are its own affair.
-    var none = sigset_t()
-    sigemptyset(&none)
-    posix_spawnattr_setsigmask(&attributes, &none)
-    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
-    let arguments = words.map { strdup($0) } + [nil]
-    let variables = [strdup("LC_ALL=C"), nil]
-    defer { for text in arguments + variables { free(text) } }
-    var pid: pid_t = 0
-    let result = posix_spawnp(&pid, words[0], &actions, &attributes, arguments, variables)
-    let reader = errors.first
-    _ = consume errors.second
-    guard result == 0 else {
+    let pid: pid_t
+    do {
+      pid = try spawn(words[0], words, input: null.fd, output: null.fd, errors: errors.second.fd)
+    } catch {
       throw SupervisorError(
-        "systemd runs here and hands out the cgroups, and busctl, by which it is asked, cannot be started: \(Errno(rawValue: result)). Install it, or choose a place with --cgroup-parent /NAME"
+        "systemd runs here and hands out the cgroups, and busctl, by which it is asked, cannot be started: \(error.errno). Install it, or choose a place with --cgroup-parent /NAME"
       )
     }
+    let reader = errors.first
+    _ = consume errors.second
     let said = String(
       decoding: (try? readFile(reader.fd, named: words[0], limit: 1 << 16)) ?? [], as: UTF8.self)
     var status: CInt = 0
