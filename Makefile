@@ -10,9 +10,10 @@ BUILD_PACKAGES = libmnl-dev libseccomp-dev libcap-dev pkg-config
 TEST_PACKAGES = iproute2 nftables iputils-ping iputils-arping tcpdump strace qemu-system-x86 kmod udev busybox-static python3-pip nginx-light curl dnsmasq-base uidmap apparmor systemd dbus
 BENCH_PACKAGES = bubblewrap crun runc systemd-container
 
-# A start is dear by relocations and by libraries to load: Swift's and C++'s libraries are linked in,
-# relocations packed (DT_RELR), what nobody calls left out. It stays position independent.
-RELEASE = -c release -Xswiftc -static-stdlib -Xswiftc -use-ld=lld \
+# A start is dear by relocations and by libraries to load: what Debian has for it is linked in (all but libc, libm and
+# libmnl), relocations packed (DT_RELR), what nobody calls left out. It stays position independent, and looks for no
+# library beside itself ($$ORIGIN).
+RELEASE = -c release --disable-local-rpath --pkg-config-path $(CURDIR)/$(BUILD)/static -Xswiftc -static-stdlib -Xswiftc -use-ld=lld \
   -Xlinker -L$(CURDIR)/$(BUILD)/static -Xlinker -z -Xlinker pack-relative-relocs \
   -Xlinker --gc-sections -Xlinker --no-export-dynamic -Xswiftc -Xclang-linker -Xswiftc -static-libgcc
 
@@ -21,6 +22,9 @@ all: binary ## Build the release binary, .build/swrun (the default)
 binary: deps
 	@mkdir -p $(BUILD)/static
 	@ln -sf $$(gcc -print-file-name=libstdc++.a) $(BUILD)/static/
+	@for library in seccomp cap; do pkg-config --print-errors --exists lib$$library && printf \
+	  'Name: %s\nVersion: %s\nDescription: linked in\nLibs: -l:lib%s.a\n' $$library \
+	  $$(pkg-config --modversion lib$$library) $$library >$(BUILD)/static/lib$$library.pc || exit 1; done
 	$(SWIFT) build $(RELEASE) --product swrun
 	strip -o $(BUILD)/swrun $$($(SWIFT) build $(RELEASE) --show-bin-path)/swrun
 

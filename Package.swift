@@ -55,7 +55,10 @@ let package = Package(
       path: "Tests/Bench/Attach", swiftSettings: strict),
     .testTarget(
       name: "UnitTests",
-      dependencies: ["Linux", "Netlink", "OCI", "Network", "Sandbox", "Supervisor", "TestSupport"],
+      dependencies: [
+        "Linux", "Netlink", "OCI", "Network", "Sandbox", "Supervisor", "swrun", "TestSupport",
+        arguments,
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "RootTests", dependencies: ["TestSupport", "Supervisor", "OCI"], swiftSettings: strict),

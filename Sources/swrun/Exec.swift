@@ -1,7 +1,7 @@
 import ArgumentParser
 import Supervisor
 
-struct Exec: ParsableCommand {
+struct Exec: PlainCommand {
   static let configuration = CommandConfiguration(
     commandName: "exec", _superCommandName: "swrun",
     abstract: "Run a further command in a running instance.",
@@ -53,10 +53,20 @@ struct Exec: ParsableCommand {
       valueName: "instance command"))
   var words: [String] = []
 
-  private static let optionNames = [
-    "--interactive", "--tty", "--env", "--workdir", "--user", "--security-opt", "--root",
-    "--state-dir", "--help",
-  ]
+  static let flags = ["-i", "--interactive", "-t", "--tty"]
+
+  init() {}
+
+  init(_ words: inout PlainWords) {
+    interactive = words.flag("-i", "--interactive")
+    terminal = words.flag("-t", "--tty")
+    environment = words.values("-e", "--env")
+    workingDirectory = words.value("-w", "--workdir")
+    user = words.value("-u", "--user")
+    securityOptions = words.values("--security-opt")
+    state = StateOptions(&words)
+    self.words = words.rest()
+  }
 
   mutating func run() throws {
     let words = try CommandLineRest.command(words, of: Exec.self, options: Self.optionNames)

@@ -8,10 +8,13 @@ import Supervisor
 struct Swrun: ParsableCommand {
   static let version = "0.1.0"
 
-  private static let verbs: [any ParsableCommand.Type] = [
-    Run.self, Ps.self, Exec.self, Logs.self, Stop.self, Kill.self, Rm.self, Inspect.self,
-    Wait.self, Port.self, Pause.self, Unpause.self, Update.self, Stats.self, Top.self,
-    NetworkCommand.self, Netns.self, SpecCommand.self, BundleCommand.self, Doctor.self, Gc.self,
+  private static let verbs: [(name: String, type: any ParsableCommand.Type)] = [
+    ("run", Run.self), ("ps", Ps.self), ("exec", Exec.self), ("logs", Logs.self),
+    ("stop", Stop.self), ("kill", Kill.self), ("rm", Rm.self), ("inspect", Inspect.self),
+    ("wait", Wait.self), ("port", Port.self), ("pause", Pause.self), ("unpause", Unpause.self),
+    ("update", Update.self), ("stats", Stats.self), ("top", Top.self),
+    ("network", NetworkCommand.self), ("netns", Netns.self), ("spec", SpecCommand.self),
+    ("bundle", BundleCommand.self), ("doctor", Doctor.self), ("gc", Gc.self),
   ]
 
   static let configuration = CommandConfiguration(
@@ -34,7 +37,7 @@ struct Swrun: ParsableCommand {
         swrun stop NAME
       """,
     version: version,
-    subcommands: verbs,
+    subcommands: verbs.map(\.type),
     defaultSubcommand: Run.self)
 
   static func main() {
@@ -45,7 +48,7 @@ struct Swrun: ParsableCommand {
       // Before anything is parsed: what is done now is done again by the executable that follows.
       let (verb, arguments) = asked(CommandLine.arguments.dropFirst())
       if verb == Run.self || verb == Exec.self { try Executable.seal() }
-      var command = try verb.parseAsRoot(arguments)
+      var command = try plain(verb, arguments) ?? verb.parseAsRoot(arguments)
       try command.run()
     } catch let code as ExitCode {
       Glibc.exit(code.rawValue)
@@ -68,8 +71,20 @@ struct Swrun: ParsableCommand {
     guard let first = arguments.first, !whole.contains(first) else {
       return (Swrun.self, Array(arguments))
     }
-    let verb = verbs.first { $0.configuration.commandName == first }
+    let verb = verbs.first { $0.name == first }?.type
     return verb.map { ($0, Array(arguments.dropFirst())) } ?? (Run.self, Array(arguments))
+  }
+
+  /// The verbs that are started often do without ArgumentParser where they can.
+  private static func plain(
+    _ verb: any ParsableCommand.Type, _ arguments: [String]
+  ) -> (any ParsableCommand)? {
+    switch verb {
+    case is Run.Type: Run.plain(arguments)
+    case is Exec.Type: Exec.plain(arguments)
+    case is Ps.Type: Ps.plain(arguments)
+    default: nil
+    }
   }
 
   /// `--help` and `--version` are no failures; a wrong option is one of swrun's own, 125 as with

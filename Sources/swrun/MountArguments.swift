@@ -4,7 +4,7 @@ import Sandbox
 import Supervisor
 
 /// The options of `run` about the file system.
-struct MountArguments: ParsableArguments {
+struct MountArguments: PlainArguments {
   @Option(
     name: .customLong("rootfs"),
     help: ArgumentHelp("Use a directory as the root, writable.", valueName: "dir"))
@@ -45,9 +45,17 @@ struct MountArguments: ParsableArguments {
     help: ArgumentHelp("A fresh directory in memory.", valueName: "destination[:options]"))
   var temporary: [String] = []
 
-  static let optionNames = [
-    "--rootfs", "--bundle", "--ephemeral", "--read-only", "--volume", "--mount", "--tmpfs",
-  ]
+  init() {}
+
+  init(_ words: inout PlainWords) {
+    rootfs = words.value("--rootfs")
+    bundle = words.value("--bundle")
+    ephemeral = words.flag("--ephemeral")
+    readOnly = words.flag("--read-only")
+    volumes = words.values("-v", "--volume")
+    mounts = words.values("--mount")
+    temporary = words.values("--tmpfs")
+  }
 
   func apply(to request: inout RunRequest) throws {
     if rootfs != nil, bundle != nil {

@@ -4,7 +4,7 @@ import Sandbox
 import Supervisor
 
 /// The options of `run` about names.
-struct NameArguments: ParsableArguments {
+struct NameArguments: PlainArguments {
   // Docker's short -h is help here.
   @Option(
     name: .customLong("hostname"),
@@ -45,11 +45,17 @@ struct NameArguments: ParsableArguments {
     help: ArgumentHelp("Another name of the instance on its network.", valueName: "name"))
   var aliases: [String] = []
 
-  static let optionNames = [
-    "--hostname", "--domainname", "--dns", "--dns-search", "--dns-option", "--dns-opt",
-    "--add-host",
-    "--network-alias",
-  ]
+  init() {}
+
+  init(_ words: inout PlainWords) {
+    hostname = words.value("--hostname")
+    domainname = words.value("--domainname")
+    servers = words.values("--dns")
+    search = words.values("--dns-search")
+    resolverOptions = words.values("--dns-option", "--dns-opt")
+    extraHosts = words.values("--add-host")
+    aliases = words.values("--network-alias")
+  }
 
   func apply(to request: inout RunRequest) throws {
     if let hostname { try HostName.checkOwn(hostname, "--hostname") }

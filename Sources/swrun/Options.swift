@@ -3,7 +3,7 @@ import Glibc
 import Supervisor
 
 /// Where the state is; every verb takes it.
-struct StateOptions: ParsableArguments {
+struct StateOptions: PlainArguments {
   @Option(
     name: .customLong("root"),
     help: ArgumentHelp(
@@ -17,6 +17,13 @@ struct StateOptions: ParsableArguments {
       "Directory of what outlives a reboot ($SWRUN_STATE_DIR; default: /var/lib/swrun, without root $XDG_DATA_HOME/swrun).",
       valueName: "dir"))
   var stateDirectory: String?
+
+  init() {}
+
+  init(_ words: inout PlainWords) {
+    root = words.value("--root")
+    stateDirectory = words.value("--state-dir")
+  }
 
   /// The store, after what a crash has left in it was put right.
   func store(swept: Bool = true) throws -> InstanceStore {
@@ -67,7 +74,7 @@ struct StateOptions: ParsableArguments {
 }
 
 /// What listings that can be filtered take.
-struct ListOptions: ParsableArguments {
+struct ListOptions: PlainArguments {
   @Option(name: .customLong("format"), help: "table or json.")
   var format = ListFormat.table
 
@@ -75,6 +82,13 @@ struct ListOptions: ParsableArguments {
     name: [.customShort("f"), .customLong("filter")],
     help: ArgumentHelp("Only those that fit.", valueName: "key=value"))
   var filters: [String] = []
+
+  init() {}
+
+  init(_ words: inout PlainWords) {
+    format = words.value("--format", default: ListFormat.table)
+    filters = words.values("-f", "--filter")
+  }
 }
 
 /// How listings are written.

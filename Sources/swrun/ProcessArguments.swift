@@ -2,7 +2,7 @@ import ArgumentParser
 import Sandbox
 
 /// The options of `run` about the process and its namespaces.
-struct ProcessArguments: ParsableArguments {
+struct ProcessArguments: PlainArguments {
   @Option(
     name: .customLong("ulimit"),
     help: ArgumentHelp(
@@ -39,7 +39,16 @@ struct ProcessArguments: ParsableArguments {
     help: ArgumentHelp("Whose host name it has; as --pid.", valueName: "namespace"))
   var uts: String?
 
-  static let optionNames = ["--ulimit", "--sysctl", "--annotation", "--pid", "--ipc", "--uts"]
+  init() {}
+
+  init(_ words: inout PlainWords) {
+    limits = words.values("--ulimit")
+    sysctls = words.values("--sysctl")
+    annotations = words.values("--annotation")
+    pids = words.value("--pid")
+    ipc = words.value("--ipc")
+    uts = words.value("--uts")
+  }
 
   func request() throws -> AttributeRequest {
     var request = AttributeRequest()

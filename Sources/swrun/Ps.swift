@@ -2,7 +2,7 @@ import ArgumentParser
 import Linux
 import Supervisor
 
-struct Ps: ParsableCommand {
+struct Ps: PlainCommand {
   static let configuration = CommandConfiguration(
     commandName: "ps", _superCommandName: "swrun",
     abstract: "List instances.",
@@ -23,6 +23,17 @@ struct Ps: ParsableCommand {
   @OptionGroup var list: ListOptions
 
   @OptionGroup var state: StateOptions
+
+  static let flags = ["-a", "--all", "-q", "--quiet"]
+
+  init() {}
+
+  init(_ words: inout PlainWords) {
+    all = words.flag("-a", "--all")
+    quiet = words.flag("-q", "--quiet")
+    list = ListOptions(&words)
+    state = StateOptions(&words)
+  }
 
   private struct Row: Encodable {
     let id: String

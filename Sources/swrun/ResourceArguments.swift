@@ -2,7 +2,7 @@ import ArgumentParser
 import Sandbox
 
 /// The limits that `run` and `update` share, with Docker's names and units.
-struct ResourceArguments: ParsableArguments {
+struct ResourceArguments: PlainArguments {
   @Option(
     name: [.customShort("m"), .customLong("memory")],
     help: ArgumentHelp("Memory, as 512m or 1.5g (memory.max).", valueName: "bytes"))
@@ -96,12 +96,28 @@ struct ResourceArguments: ParsableArguments {
     help: ArgumentHelp("Writes a second to a block device (io.max).", valueName: "path:rate"))
   var deviceWriteIops: [String] = []
 
-  static let optionNames = [
-    "--memory", "--memory-reservation", "--memory-swap", "--memory-swappiness",
-    "--oom-kill-disable", "--cpus", "--cpu-shares", "--cpu-quota", "--cpu-period", "--cpuset-cpus",
-    "--cpuset-mems", "--pids-limit", "--blkio-weight", "--io-weight", "--device-read-bps",
-    "--device-write-bps", "--device-read-iops", "--device-write-iops",
-  ]
+  init() {}
+
+  init(_ words: inout PlainWords) {
+    memory = words.value("-m", "--memory")
+    memoryReservation = words.value("--memory-reservation")
+    memorySwap = words.value("--memory-swap")
+    memorySwappiness = words.value("--memory-swappiness")
+    oomKillDisable = words.flag("--oom-kill-disable")
+    cpus = words.value("--cpus")
+    cpuShares = words.value("-c", "--cpu-shares")
+    cpuQuota = words.value("--cpu-quota")
+    cpuPeriod = words.value("--cpu-period")
+    cpusetCpus = words.value("--cpuset-cpus")
+    cpusetMems = words.value("--cpuset-mems")
+    pidsLimit = words.value("--pids-limit")
+    blockWeight = words.value("--blkio-weight")
+    ioWeight = words.value("--io-weight")
+    deviceReadBps = words.values("--device-read-bps")
+    deviceWriteBps = words.values("--device-write-bps")
+    deviceReadIops = words.values("--device-read-iops")
+    deviceWriteIops = words.values("--device-write-iops")
+  }
 
   func request() -> ResourceRequest {
     var request = ResourceRequest()
@@ -128,7 +144,7 @@ struct ResourceArguments: ParsableArguments {
 }
 
 /// What `run` has besides.
-struct CgroupArguments: ParsableArguments {
+struct CgroupArguments: PlainArguments {
   @OptionGroup var resources: ResourceArguments
 
   @Option(
@@ -162,14 +178,20 @@ struct CgroupArguments: ParsableArguments {
     help: ArgumentHelp("Let it use devices, as 'c 10:200 rwm'.", valueName: "rule"))
   var rules: [String] = []
 
+  init() {}
+
+  init(_ words: inout PlainWords) {
+    resources = ResourceArguments(&words)
+    memoryScore = words.value("--oom-score-adj")
+    parent = words.value("--cgroup-parent")
+    namespace = words.value("--cgroupns", default: CgroupNamespace.private)
+    devices = words.values("--device")
+    rules = words.values("--device-cgroup-rule")
+  }
+
   enum CgroupNamespace: String, ExpressibleByArgument, CaseIterable {
     case `private`, host
   }
-
-  static let optionNames =
-    ResourceArguments.optionNames + [
-      "--oom-score-adj", "--cgroup-parent", "--cgroupns", "--device", "--device-cgroup-rule",
-    ]
 
   func request() throws -> LimitRequest {
     var request = LimitRequest()

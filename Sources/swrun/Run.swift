@@ -7,7 +7,7 @@ import Supervisor
 /// ` (did you mean --name?)`
 func didYouMean(_ word: String, _ words: [String]) -> String { suggestion(for: word, in: words) }
 
-struct Run: ParsableCommand {
+struct Run: PlainCommand {
   static let configuration = CommandConfiguration(
     commandName: "run", _superCommandName: "swrun",
     abstract: "Run a command in an instance with its own address (the default verb).",
@@ -153,18 +153,38 @@ struct Run: ParsableCommand {
     help: ArgumentHelp("The command and its arguments.", valueName: "command"))
   var command: [String] = []
 
-  private static let optionNames =
-    [
-      "--net", "--ip", "--gateway", "--probe", "--publish", "--name", "--detach", "--rm",
-      "--interactive",
-      "--tty", "--env",
-      "--workdir", "--user", "--no-init", "--explain", "--root",
-      "--state-dir", "--help",
-      "--version",
-    ] + NameArguments.optionNames + SecurityArguments.optionNames
-    + UserNamespaceArguments.optionNames + CgroupArguments.optionNames
-    + ProcessArguments.optionNames
-    + MountArguments.optionNames
+  static let flags = [
+    "--probe", "-d", "--detach", "--rm", "-i", "--interactive", "-t", "--tty", "--no-init",
+    "--explain", "--privileged", "--ephemeral", "--read-only", "--oom-kill-disable",
+  ]
+
+  init() {}
+
+  init(_ words: inout PlainWords) {
+    networks = words.values("--net")
+    addresses = words.values("--ip")
+    gateways = words.values("--gateway")
+    names = NameArguments(&words)
+    users = UserNamespaceArguments(&words)
+    cgroup = CgroupArguments(&words)
+    probe = words.flag("--probe")
+    ports = words.values("-p", "--publish")
+    name = words.value("--name")
+    detached = words.flag("-d", "--detach")
+    removed = words.flag("--rm")
+    interactive = words.flag("-i", "--interactive")
+    terminal = words.flag("-t", "--tty")
+    environment = words.values("-e", "--env")
+    workingDirectory = words.value("-w", "--workdir")
+    user = words.value("-u", "--user")
+    security = SecurityArguments(&words)
+    process = ProcessArguments(&words)
+    fileSystem = MountArguments(&words)
+    noInit = words.flag("--no-init")
+    explain = words.flag("--explain")
+    state = StateOptions(&words)
+    command = words.rest()
+  }
 
   mutating func run() throws {
     let runner = try runner()

@@ -2,7 +2,7 @@ import ArgumentParser
 import Sandbox
 
 /// The options of `run` about the command's privileges.
-struct SecurityArguments: ParsableArguments {
+struct SecurityArguments: PlainArguments {
   @Option(
     name: .customLong("cap-add"),
     help: ArgumentHelp("Give a capability, or ALL.", valueName: "capability"))
@@ -37,9 +37,16 @@ struct SecurityArguments: ParsableArguments {
     help: ArgumentHelp("A further group of the user.", valueName: "group"))
   var groups: [String] = []
 
-  static let optionNames = [
-    "--cap-add", "--cap-drop", "--privileged", "--security-opt", "--seccomp", "--group-add",
-  ]
+  init() {}
+
+  init(_ words: inout PlainWords) {
+    added = words.values("--cap-add")
+    dropped = words.values("--cap-drop")
+    privileged = words.flag("--privileged")
+    options = words.values("--security-opt")
+    seccomp = words.value("--seccomp")
+    groups = words.values("--group-add")
+  }
 
   func request() throws -> SecurityRequest {
     var request = SecurityRequest()

@@ -2,7 +2,7 @@ import ArgumentParser
 import Sandbox
 
 /// The options of `run` about the user namespace.
-struct UserNamespaceArguments: ParsableArguments {
+struct UserNamespaceArguments: PlainArguments {
   @Option(
     name: .customLong("userns"),
     help: ArgumentHelp(
@@ -33,7 +33,15 @@ struct UserNamespaceArguments: ParsableArguments {
     help: ArgumentHelp("The groups of an account in /etc/subgid.", valueName: "name"))
   var subgidName: String?
 
-  static let optionNames = ["--userns", "--uidmap", "--gidmap", "--subuidname", "--subgidname"]
+  init() {}
+
+  init(_ words: inout PlainWords) {
+    mode = words.value("--userns")
+    uids = words.values("--uidmap")
+    gids = words.values("--gidmap")
+    subuidName = words.value("--subuidname")
+    subgidName = words.value("--subgidname")
+  }
 
   /// `nil` where nothing is said.
   func request() throws -> UserNamespaceRequest? {

@@ -27,7 +27,8 @@ public struct Fuzzer: Sendable {
     return value ^ value >> 31
   }
 
-  private mutating func below(_ bound: Int) -> Int { Int(random() % UInt64(max(1, bound))) }
+  /// A number from 0 up to one less than the bound.
+  public mutating func below(_ bound: Int) -> Int { Int(random() % UInt64(max(1, bound))) }
 
   /// The next input: one of the corpus, changed in one place to a few; now and then as it is.
   public mutating func next() -> [UInt8] {
