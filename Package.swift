@@ -28,20 +28,21 @@ let package = Package(
       name: "Linux", dependencies: ["CLinux", "CSeccomp", "CCap", system], swiftSettings: strict),
     .target(
       name: "Netlink", dependencies: ["CMnl", "CLinux", "Linux", system], swiftSettings: strict),
-    .target(name: "OCI", dependencies: ["Linux", "CLinux"], swiftSettings: strict),
+    .target(name: "JSON", swiftSettings: strict),
+    .target(name: "OCI", dependencies: ["JSON", "Linux", "CLinux"], swiftSettings: strict),
     .target(
-      name: "Network", dependencies: ["Netlink", "Linux", "CLinux", "CMnl", system],
+      name: "Network", dependencies: ["Netlink", "JSON", "Linux", "CLinux", "CMnl", system],
       swiftSettings: strict),
     .target(
       name: "Sandbox", dependencies: ["Network", "OCI", "Linux", "CLinux", system],
       swiftSettings: strict),
     .target(
-      name: "Supervisor", dependencies: ["Sandbox", "Network", "OCI", "Linux", "CLinux", system],
+      name: "Supervisor", dependencies: ["Sandbox", "Network", "OCI", "JSON", "Linux", "CLinux", system],
       swiftSettings: strict),
     .executableTarget(
       name: "swrun",
       dependencies: [
-        "Supervisor", "Sandbox", "Network", "Netlink", "OCI", "Linux", arguments, system,
+        "Supervisor", "Sandbox", "Network", "Netlink", "OCI", "JSON", "Linux", arguments, system,
       ],
       swiftSettings: strict),
 
@@ -56,7 +57,7 @@ let package = Package(
     .testTarget(
       name: "UnitTests",
       dependencies: [
-        "Linux", "Netlink", "OCI", "Network", "Sandbox", "Supervisor", "swrun", "TestSupport",
+        "Linux", "Netlink", "JSON", "OCI", "Network", "Sandbox", "Supervisor", "swrun", "TestSupport",
         arguments,
       ],
       swiftSettings: strict),

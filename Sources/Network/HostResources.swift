@@ -1,5 +1,5 @@
-import FoundationEssentials
 import Glibc
+import JSON
 import Linux
 public import Netlink
 
@@ -156,7 +156,7 @@ public struct HostResources: Sendable {
       if error.errno == .noSuchFileOrDirectory { return nil }
       throw error
     }
-    guard let record = try? JSONDecoder().decode(Record.self, from: Data(bytes)),
+    guard let record = try? JSON.value(Record.self, from: bytes),
       record.bootId == (try bootIdentity()), self.path(record.resource) == path
     else {
       unlink(path)
@@ -166,8 +166,6 @@ public struct HostResources: Sendable {
   }
 
   private func write(_ record: Record, _ path: String) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    try writeAtomically(Array(try encoder.encode(record)), to: path)
+    try writeAtomically(try JSON.text(record), to: path)
   }
 }

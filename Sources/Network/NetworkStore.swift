@@ -1,5 +1,5 @@
-import FoundationEssentials
 import Glibc
+import JSON
 public import Linux
 import Netlink
 
@@ -86,12 +86,12 @@ public struct NetworkStore: Sendable {
     struct Layout: Decodable { let version: Int }
     let reason: String
     do {
-      let layout = try JSONDecoder().decode(Layout.self, from: Data(bytes))
+      let layout = try JSON.value(Layout.self, from: bytes)
       guard layout.version == 1 else {
         throw NetworkError(
           "\(path) has the layout \(layout.version) of another version of swrun; this one reads 1")
       }
-      let request = try JSONDecoder().decode(NetworkRequest.self, from: Data(bytes))
+      let request = try JSON.value(NetworkRequest.self, from: bytes)
       guard request.name == name else {
         throw NetworkError("it defines \(quoted(request.name))")
       }
@@ -158,9 +158,7 @@ public struct NetworkStore: Sendable {
         "\(path) is there already, and cannot be read as a network. Choose another name, or move it away"
       )
     }
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    let bytes = Array(try encoder.encode(request)) + [0x0a]
+    let bytes = try JSON.text(request, indented: true) + [0x0a]
     let lock = try FileLock.hold("\(directory)/networks/lock")
     try writeAtomically(bytes, to: path)
     _ = consume lock

@@ -1,3 +1,4 @@
+public import JSON
 import Linux
 
 /// A bundle that cannot be run: one line for each thing that is wrong, the first of which is shown
@@ -46,13 +47,8 @@ extension Spec {
   ///
   /// - Parameter file: its name, for errors.
   public init(config bytes: [UInt8], file: String) throws(BundleError) {
-    let json: JSONValue
-    do { json = try JSONValue(parsing: bytes) } catch {
-      throw BundleError(file: file, faults: [error])
-    }
-    switch FaultDecoder.decode(Spec.self, from: json) {
-    case .success(let spec): self = spec
-    case .failure(let list): throw BundleError(file: file, faults: list.faults)
+    do { self = try JSON.value(Spec.self, from: bytes, strict: true) } catch {
+      throw BundleError(file: file, faults: error.faults)
     }
   }
 }

@@ -1,3 +1,4 @@
+public import JSON
 public import Linux
 
 /// What a mount's list of options says, in mount(8)'s words: where two contradict each other, the

@@ -1,4 +1,5 @@
 import CLinux
+import JSON
 public import Linux
 
 /// A profile of seccomp in a file of the user's: as the OCI runtime specification writes it
@@ -35,22 +36,11 @@ public struct SeccompFile: Hashable, Sendable {
   ///   - bytes: JSON.
   ///   - path: how errors name it.
   public init(parsing bytes: [UInt8], path: String) throws(Failure) {
-    let json: JSONValue
-    do { json = try JSONValue(parsing: bytes) } catch {
-      throw Failure(description: "\(path): \(error)")
-    }
-    var faults: [Fault]
-    switch FaultDecoder.decode(SeccompText.self, from: json) {
-    case .failure(let list):
-      text = SeccompText(defaultAction: .errno)
-      faults = list.faults
-    case .success(let decoded):
-      text = decoded
-      faults = decoded.faults()
-    }
-    guard let first = faults.first else { return }
-    let more = faults.count > 1 ? " (and \(faults.count - 1) more)" : ""
-    throw Failure(description: "\(path): \(first)\(more)")
+    do {
+      text = try JSON.value(SeccompText.self, from: bytes, strict: true)
+      let faults = FaultList(faults: text.faults())
+      if !faults.faults.isEmpty { throw faults }
+    } catch { throw Failure(description: "\(path): \(error)") }
   }
 
   /// Reads a file of at most 1 MiB.

@@ -1,3 +1,5 @@
+import JSON
+
 extension Spec {
   /// Everything in it that is no sense, or that swrun does not do.
   func faults() -> [Fault] {

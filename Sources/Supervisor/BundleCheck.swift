@@ -1,5 +1,6 @@
+public import JSON
 import Linux
-public import OCI
+import OCI
 import Sandbox
 
 /// Everything that keeps a bundle from being run, found without running it.

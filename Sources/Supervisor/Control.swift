@@ -1,5 +1,5 @@
-import FoundationEssentials
 import Glibc
+import JSON
 import Linux
 import OCI
 import SystemPackage
@@ -80,10 +80,10 @@ final class ControlSocket {
     guard let bytes = try? fd.readSome(Self.longestRequest), !bytes.isEmpty else { return }
     var reply = ControlReply()
     do {
-      reply = answer(try JSONDecoder().decode(ControlRequest.self, from: Data(bytes)))
+      reply = answer(try JSON.value(ControlRequest.self, from: bytes))
     } catch { reply.error = "the monitor does not understand the request" }
-    guard let text = try? JSONEncoder().encode(reply) else { return }
-    _ = Array(text).withUnsafeBytes {
+    guard let text = try? JSON.text(reply) else { return }
+    _ = text.withUnsafeBytes {
       send(fd.rawValue, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL))
     }
   }
@@ -99,13 +99,13 @@ final class ControlSocket {
       let place = try Descriptor.open(directory, O_RDONLY | O_DIRECTORY)
       socket = try UnixSocket.connect(name, in: place.fd)
     } catch { throw SupervisorError("\(state.name) is not running; swrun ps lists those that are") }
-    try socket.fd.writeEverything(Array(try JSONEncoder().encode(request)))
+    try socket.fd.writeEverything(try JSON.text(request))
     // A DHCP server may take its time.
     guard poll(socket.fd, for: Int16(POLLIN), milliseconds: 60_000) else {
       throw SupervisorError("the monitor of \(state.name) does not answer")
     }
     let bytes = try socket.fd.readSome(1 << 16)
-    guard let reply = try? JSONDecoder().decode(ControlReply.self, from: Data(bytes)) else {
+    guard let reply = try? JSON.value(ControlReply.self, from: bytes) else {
       throw SupervisorError("the monitor of \(state.name) has ended")
     }
     if let error = reply.error { throw SupervisorError(error) }

@@ -1,4 +1,3 @@
-import FoundationEssentials
 public import Linux
 public import Netlink
 public import Network
@@ -191,48 +190,5 @@ public struct InstanceState: Sendable, Codable {
         addresses: record.addresses.compactMap(IPAddressText.address),
         namespace: namespace?.identity)
     }
-  }
-}
-
-/// A moment, in JSON as RFC 3339 text in UTC.
-public struct Timestamp: Hashable, Comparable, Sendable, Codable {
-  /// Nanoseconds since 1970-01-01 UTC.
-  public let nanoseconds: Int64
-
-  public init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
-
-  public static var now: Timestamp { Timestamp(nanoseconds: Clock.realtime()) }
-
-  public static func < (one: Timestamp, other: Timestamp) -> Bool {
-    one.nanoseconds < other.nanoseconds
-  }
-
-  private static var style: Date.ISO8601FormatStyle {
-    Date.ISO8601FormatStyle(includingFractionalSeconds: true)
-  }
-
-  /// RFC 3339 with milliseconds.
-  public var text: String {
-    // The style cuts what a binary fraction may have a hair too little of.
-    Date(timeIntervalSince1970: (Double(nanoseconds / 1_000_000) + 0.25) / 1000).formatted(
-      Self.style)
-  }
-
-  public init(from decoder: any Decoder) throws {
-    let text = try decoder.singleValueContainer().decode(String.self)
-    let date = try Self.style.parse(text)
-    let milliseconds = Int64(exactly: (date.timeIntervalSince1970 * 1000).rounded()) ?? .max
-    // 64 bits end in 2262.
-    let (product, overflows) = milliseconds.multipliedReportingOverflow(by: 1_000_000)
-    guard !overflows else {
-      throw DecodingError.dataCorrupted(
-        .init(codingPath: decoder.codingPath, debugDescription: "\(text) is out of range"))
-    }
-    nanoseconds = product
-  }
-
-  public func encode(to encoder: any Encoder) throws {
-    var container = encoder.singleValueContainer()
-    try container.encode(text)
   }
 }

@@ -1,5 +1,5 @@
-import FoundationEssentials
 import Glibc
+import JSON
 import Linux
 public import Network
 public import OCI
@@ -95,7 +95,7 @@ public struct InstanceStore: Sendable {
   /// The state of one instance; `nil` where it has gone or was never written.
   public func state(_ id: String) -> InstanceState? {
     guard let bytes = try? readFile("\(directory(id))/state.json"),
-      let state = try? JSONDecoder().decode(InstanceState.self, from: Data(bytes)), state.id == id
+      let state = try? JSON.value(InstanceState.self, from: bytes), state.id == id
     else { return nil }
     return state
   }
@@ -113,16 +113,11 @@ public struct InstanceStore: Sendable {
   }
 
   func write(_ state: InstanceState) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    try writeAtomically(
-      Array(try encoder.encode(state)), to: "\(directory(state.id))/state.json")
+    try writeAtomically(try JSON.text(state), to: "\(directory(state.id))/state.json")
   }
 
   func write(_ spec: Spec, of id: String) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    try writeAtomically(Array(try encoder.encode(spec)), to: "\(directory(id))/config.json")
+    try writeAtomically(try JSON.text(spec), to: "\(directory(id))/config.json")
   }
 
   /// The spec that the instance was launched from.

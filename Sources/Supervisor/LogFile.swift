@@ -1,5 +1,5 @@
-import FoundationEssentials
 import Glibc
+import JSON
 import Linux
 import SystemPackage
 
@@ -16,14 +16,12 @@ public struct LogLine: Sendable, Codable {
 struct LogWriter: ~Copyable {
   private let file: Descriptor
   private var pending: [String: [UInt8]] = [:]
-  private let encoder = JSONEncoder()
   /// Bytes; a longer line is written in parts.
   private static let longestLine = 16 << 10
 
   init(_ path: String) throws(SystemError) {
     file = try Descriptor.open(
       path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, mode: 0o600)
-    encoder.outputFormatting = [.withoutEscapingSlashes, .sortedKeys]
   }
 
   /// Takes what came from a stream; lines that are complete are written.
@@ -46,7 +44,7 @@ struct LogWriter: ~Copyable {
 
   private func put(_ line: [UInt8], _ stream: String) throws {
     let entry = LogLine(log: String(decoding: line, as: UTF8.self), stream: stream, time: .now)
-    try file.fd.writeEverything(Array(try encoder.encode(entry)) + [0x0a])
+    try file.fd.writeEverything(try JSON.text(entry) + [0x0a])
   }
 }
 
@@ -68,11 +66,10 @@ public struct LogReader: ~Copyable {
       let part = try file.fd.readSome(1 << 16)
       if part.isEmpty { return lines }
       rest += part
-      let decoder = JSONDecoder()
       for line in rest.split(separator: 0x0a, omittingEmptySubsequences: true).dropLast(
         rest.last == 0x0a ? 0 : 1)
       {
-        lines.append(try decoder.decode(LogLine.self, from: Data(line)))
+        lines.append(try JSON.value(LogLine.self, from: line))
       }
       rest = rest.lastIndex(of: 0x0a).map { Array(rest[($0 + 1)...]) } ?? rest
     }

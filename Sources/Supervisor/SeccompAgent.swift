@@ -1,5 +1,5 @@
 import CLinux
-import FoundationEssentials
+import JSON
 import Glibc
 import Linux
 import OCI
@@ -62,9 +62,7 @@ struct SeccompAgent: ~Copyable {
       state: .init(
         ociVersion: spec.ociVersion, id: id, status: status, pid: instance, bundle: bundle,
         annotations: spec.annotations))
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    let bytes = Array(try encoder.encode(message))
+    let bytes = try JSON.text(message)
     try check(
       "sendmsg", "the seccomp agent",
       swrun_send_with_fd(socket.rawValue, bytes, bytes.count, listener.fd.rawValue))

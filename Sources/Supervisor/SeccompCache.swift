@@ -1,5 +1,5 @@
-import FoundationEssentials
 import Glibc
+import JSON
 import Linux
 import OCI
 import Sandbox
@@ -31,9 +31,7 @@ struct SeccompCache {
 
   /// The program of a profile, from the cache where it is there and whole.
   func program(_ profile: SeccompProfile) throws -> [UInt8] {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = .sortedKeys
-    return try program(from: Array(try encoder.encode(profile))) { profile }
+    try program(from: try JSON.text(profile)) { profile }
   }
 
   private func program(

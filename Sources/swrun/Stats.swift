@@ -1,5 +1,5 @@
 import ArgumentParser
-import FoundationEssentials
+import JSON
 import Glibc
 import Linux
 import Sandbox
@@ -58,9 +58,7 @@ struct Stats: ParsableCommand {
   }
 
   private func printLine(_ row: UsageRow) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    print(String(decoding: try encoder.encode(row), as: UTF8.self))
+    print(String(decoding: try JSON.text(row), as: UTF8.self))
   }
 
   private static func table(_ rows: [UsageRow]) -> String {

@@ -1,6 +1,7 @@
+import FoundationEssentials
 import Testing
 
-@testable import OCI
+@testable import JSON
 
 @Suite("JSON")
 struct JSONTests {
@@ -60,5 +61,103 @@ struct JSONTests {
       let fault = #expect(throws: Fault.self) { try parse(String(repeating: open, count: 100_000)) }
       #expect(fault?.description.contains("in each other") == true)
     }
+  }
+
+  private struct Everything: Codable, Equatable {
+    enum Kind: Codable, Equatable {
+      case plain
+      case named(String)
+      case pair(left: Int, right: [String])
+    }
+    var text = "\"\\/\u{8}\u{c}\n\r\t\u{1}\u{1f}é😀"
+    var flag = true
+    var small = Int8.min
+    var large = UInt64.max
+    var fraction = 1.5e-7
+    var whole = 3.0
+    var absent: String?
+    var kinds: [Kind] = [.plain, .named("x"), .pair(left: -1, right: ["", "y"])]
+    var table = ["b": [1, 2], "a": [], "é": [3]]
+    var nested: [String: [String: String]] = ["z": [:], "y": ["k": "v"]]
+  }
+
+  @Test("what is written is read again, and is what another parser reads")
+  func roundTrip() throws {
+    let value = Everything()
+    for indented in [false, true] {
+      let text = try JSON.text(value, indented: indented)
+      #expect(try JSON.value(Everything.self, from: text) == value)
+      #expect(try JSONDecoder().decode(Everything.self, from: Data(text)) == value)
+    }
+    let other = JSONEncoder()
+    other.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    let table = ["table": ["b": ["x/y"], "a": []], "also": ["c": ["\u{7f}\u{2028}"]]]
+    #expect(try JSON.text(table) == Array(try other.encode(table)))
+  }
+
+  @Test("members are in order, in lines where that is asked for")
+  func lines() throws {
+    struct Value: Encodable {
+      let name = "x"
+      let list = [1, 2]
+      let empty: [Int] = []
+      let inner = ["k": 0.5]
+      let nothing: [String: Int] = [:]
+    }
+    #expect(
+      String(decoding: try JSON.text(Value(), indented: true), as: UTF8.self) == """
+        {
+          "empty": [],
+          "inner": {
+            "k": 0.5
+          },
+          "list": [
+            1,
+            2
+          ],
+          "name": "x",
+          "nothing": {}
+        }
+        """)
+    #expect(
+      String(decoding: try JSON.text(Value()), as: UTF8.self)
+        == #"{"empty":[],"inner":{"k":0.5},"list":[1,2],"name":"x","nothing":{}}"#)
+  }
+
+  @Test("a type that asks for its container twice has one object")
+  func twice() throws {
+    struct Twice: Encodable {
+      enum One: CodingKey { case a }
+      enum Other: CodingKey { case b, c }
+      func encode(to encoder: any Encoder) throws {
+        var one = encoder.container(keyedBy: One.self)
+        try one.encode(["x"], forKey: .a)
+        var other = encoder.container(keyedBy: Other.self)
+        var list = other.nestedUnkeyedContainer(forKey: .b)
+        try list.encode(1)
+        try list.encode(["k": true])
+        try other.encodeNil(forKey: .c)
+      }
+    }
+    #expect(
+      String(decoding: try JSON.text(Twice()), as: UTF8.self)
+        == #"{"a":["x"],"b":[1,{"k":true}],"c":null}"#)
+  }
+
+  @Test("what JSON has no number for is refused")
+  func noNumber() {
+    #expect(throws: EncodingError.self) { try JSON.text([Double.infinity]) }
+    #expect(throws: EncodingError.self) { try JSON.text([Float.nan]) }
+  }
+
+  @Test("what a type does not know is ignored, or told")
+  func unknown() throws {
+    struct Known: Decodable { let a: Int }
+    let text = Array(#"{"a": 1, "b": [2]}"#.utf8)
+    #expect(try JSON.value(Known.self, from: text).a == 1)
+    let faults = #expect(throws: FaultList.self) {
+      try JSON.value(Known.self, from: text, strict: true)
+    }
+    #expect(faults?.description.hasPrefix("b is not a property") == true)
   }
 }

@@ -1,6 +1,6 @@
 extension JSONValue {
-  /// Parses a text, strictly, RFC 8259. FoundationEssentials' parser does not say where a text is
-  /// wrong, and takes the one or the other of two members of the same name.
+  /// Parses a text, strictly, RFC 8259: two members of one name are refused, since each reader would
+  /// take another of them.
   ///
   /// - Throws: ``Fault`` with line and column, both from 1, the column in bytes.
   init(parsing text: [UInt8]) throws(Fault) {

@@ -5,31 +5,31 @@
 /// What is wrong below an optional property leaves that property `nil` and the rest goes on; the
 /// value that comes out is whole only if there was no fault.
 final class FaultDecoder {
-  private(set) var faults: [Fault] = []
+  private var faults: [Fault] = []
+  private let isStrict: Bool
 
-  /// - Returns: the value, or everything that is wrong.
+  private init(isStrict: Bool) { self.isStrict = isStrict }
+
+  /// - Parameter strict: what the type has no property for is a fault.
+  /// - Throws: everything that is wrong.
   static func decode<Value: Decodable>(
-    _: Value.Type, from json: JSONValue
-  ) -> Result<Value, FaultList> {
-    let decoder = FaultDecoder()
-    let value = try? decoder.value(Value.self, json, "")
-    guard let value, decoder.faults.isEmpty else {
-      return .failure(FaultList(faults: decoder.faults))
-    }
-    return .success(value)
+    _: Value.Type, from json: JSONValue, strict: Bool
+  ) throws(FaultList) -> Value {
+    let decoder = FaultDecoder(isStrict: strict)
+    let value: Value? = try? decoder.value(json, .whole)
+    guard let value, decoder.faults.isEmpty else { throw FaultList(faults: decoder.faults) }
+    return value
   }
 
   /// What travels up to the next optional property once a fault is written down.
   private struct Noted: Error {}
 
-  private func note(_ path: String, _ reason: String) -> Noted {
-    faults.append(Fault(path, reason))
+  private func note(_ path: Path, _ reason: String) -> Noted {
+    faults.append(Fault(path.text, reason))
     return Noted()
   }
 
-  private func value<Value: Decodable>(
-    _: Value.Type, _ json: JSONValue, _ path: String
-  ) throws -> Value {
+  private func value<Value: Decodable>(_ json: JSONValue, _ path: Path) throws -> Value {
     let place = Place(decoder: self, json: json, path: path)
     do {
       return try Value(from: place)
@@ -39,6 +39,28 @@ final class FaultDecoder {
       throw note(path, Self.reason(error, json))
     } catch {
       throw note(path, "is wrong: \(error)")
+    }
+  }
+
+  /// Where a value stands. Its text is put together only for what is wrong.
+  private indirect enum Path {
+    case whole
+    case member(Path, String)
+    case element(Path, Int)
+
+    var text: String {
+      switch self {
+      case .whole: return ""
+      case .element(let list, let index): return "\(list.text)[\(index)]"
+      case .member(let object, let name):
+        // A name may hold anything, line ends too.
+        let isPlain =
+          !name.isEmpty && name.utf8.count < 100
+          && name.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control }
+        let shown = isPlain ? name : String(name.prefix(100)).debugDescription
+        let path = object.text
+        return path.isEmpty ? shown : "\(path).\(shown)"
+      }
     }
   }
 
@@ -55,13 +77,13 @@ final class FaultDecoder {
   private final class Place: Decoder {
     let decoder: FaultDecoder
     let json: JSONValue
-    let path: String
+    let path: Path
     /// Whether what the type has no property for has been looked at.
     private var isCompared = false
     var codingPath: [any CodingKey] { [] }
     var userInfo: [CodingUserInfoKey: Any] { [:] }
 
-    init(decoder: FaultDecoder, json: JSONValue, path: String) {
+    init(decoder: FaultDecoder, json: JSONValue, path: Path) {
       self.decoder = decoder
       self.json = json
       self.path = path
@@ -73,7 +95,7 @@ final class FaultDecoder {
 
     func container<Key: CodingKey>(keyedBy type: Key.Type) throws -> KeyedDecodingContainer<Key> {
       guard case .object(let members) = json else { throw mismatch("an object") }
-      if !isCompared {
+      if decoder.isStrict, !isCompared {
         isCompared = true
         for name in members.keys.sorted() where Key(stringValue: name) == nil {
           _ = decoder.note(member(name), "is not a property that swrun knows; take it out")
@@ -82,14 +104,7 @@ final class FaultDecoder {
       return KeyedDecodingContainer(Members<Key>(place: self, members: members))
     }
 
-    func member(_ name: String) -> String {
-      // A name may hold anything, line ends too.
-      let isPlain =
-        !name.isEmpty && name.utf8.count < 100
-        && name.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control }
-      let shown = isPlain ? name : String(name.prefix(100)).debugDescription
-      return path.isEmpty ? shown : "\(path).\(shown)"
-    }
+    func member(_ name: String) -> Path { .member(path, name) }
 
     func unkeyedContainer() throws -> any UnkeyedDecodingContainer {
       guard case .array(let elements) = json else { throw mismatch("a list") }
@@ -117,7 +132,7 @@ final class FaultDecoder {
       guard let json = members[key.stringValue] else {
         throw place.decoder.note(path, "is missing")
       }
-      return try place.decoder.value(type, json, path)
+      return try place.decoder.value(json, path)
     }
 
     /// A fault below is written down; the properties beside it are still looked at.
@@ -152,7 +167,7 @@ final class FaultDecoder {
     private func present<Value: Decodable>(_ type: Value.Type, _ key: Key) throws -> Value? {
       guard let json = members[key.stringValue] else { return nil }
       if case .null = json { return nil }
-      return try? place.decoder.value(type, json, place.member(key.stringValue))
+      return try? place.decoder.value(json, place.member(key.stringValue))
     }
 
     func nestedContainer<Nested: CodingKey>(
@@ -187,10 +202,10 @@ final class FaultDecoder {
       self.elements = elements
     }
 
-    private mutating func next() throws -> (JSONValue, String) {
+    private mutating func next() throws -> (JSONValue, Path) {
       guard !isAtEnd else { throw place.mismatch("a longer list") }
       defer { currentIndex += 1 }
-      return (elements[currentIndex], "\(place.path)[\(currentIndex)]")
+      return (elements[currentIndex], .element(place.path, currentIndex))
     }
 
     mutating func decodeNil() throws -> Bool {
@@ -201,7 +216,7 @@ final class FaultDecoder {
 
     mutating func decode<Value: Decodable>(_ type: Value.Type) throws -> Value {
       let (json, path) = try next()
-      return try place.decoder.value(type, json, path)
+      return try place.decoder.value(json, path)
     }
 
     mutating func nestedContainer<Nested: CodingKey>(
@@ -278,6 +293,14 @@ final class FaultDecoder {
 }
 
 /// Everything that is wrong in a document.
-public struct FaultList: Error, Hashable, Sendable {
+public struct FaultList: Error, Hashable, Sendable, CustomStringConvertible {
   public let faults: [Fault]
+
+  public init(faults: [Fault]) { self.faults = faults }
+
+  /// The first, and how many more there are.
+  public var description: String {
+    let more = faults.count > 1 ? " (and \(faults.count - 1) more)" : ""
+    return faults.first.map { "\($0)\(more)" } ?? "it is wrong"
+  }
 }
