@@ -29,6 +29,13 @@ public struct Epoll: ~Copyable {
       "epoll_ctl", "add", epoll_ctl(descriptor.fd.rawValue, EPOLL_CTL_ADD, fd.rawValue, &event))
   }
 
+  /// Watches `fd`, which is watched already, for these from now on. Its end is told of in any case.
+  public borrowing func change(_ fd: FileDescriptor, key: UInt64, input: Bool, output: Bool) {
+    let events = (input ? EPOLLIN.rawValue : 0) | (output ? EPOLLOUT.rawValue : 0)
+    var event = epoll_event(events: events, data: epoll_data_t(u64: key))
+    _ = epoll_ctl(descriptor.fd.rawValue, EPOLL_CTL_MOD, fd.rawValue, &event)
+  }
+
   /// Stops watching `fd`; one that is not watched is fine.
   public borrowing func remove(_ fd: FileDescriptor) {
     var event = epoll_event()

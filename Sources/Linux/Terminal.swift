@@ -56,7 +56,7 @@ public func takeControllingTerminal(_ fd: FileDescriptor) throws(SystemError) {
 /// mode comes back with the end of the owner.
 public struct RawTerminal: ~Copyable {
   private let fd: FileDescriptor
-  private var former: termios
+  private let former: termios
 
   /// `nil` for what is no terminal.
   public init?(_ fd: FileDescriptor) {
@@ -64,14 +64,35 @@ public struct RawTerminal: ~Copyable {
     guard tcgetattr(fd.rawValue, &mode) == 0 else { return nil }
     self.fd = fd
     former = mode
+    enter()
+  }
+
+  /// Raw mode, again. In the background this waits for the foreground, as all that changes a terminal
+  /// does (SIGTTOU).
+  public borrowing func enter() {
+    var mode = former
     cfmakeraw(&mode)
     tcsetattr(fd.rawValue, TCSADRAIN, &mode)
   }
 
-  deinit {
+  /// The former mode. Who is in the background leaves the terminal to those in the foreground.
+  public borrowing func leave() {
+    let group = tcgetpgrp(fd.rawValue)
+    if group > 0, group != getpgrp() { return }
     var mode = former
-    tcsetattr(fd.rawValue, TCSADRAIN, &mode)
+    // Not TCSADRAIN: a terminal whose other end has stopped reading would never let go.
+    tcsetattr(fd.rawValue, TCSANOW, &mode)
   }
+
+  /// Stops this process, as SIGTSTP asks, with the terminal as it was. Returns when it goes on, in raw
+  /// mode.
+  public borrowing func pause() {
+    leave()
+    raise(SIGSTOP)
+    enter()
+  }
+
+  deinit { leave() }
 }
 
 /// Whether `fd` is a terminal, isatty(3).

@@ -48,6 +48,24 @@ public enum UnixSocket {
     return raw < 0 ? nil : Descriptor(owning: raw)
   }
 
+  /// What has become of a message.
+  public enum Sending: Sendable {
+    case sent
+    /// The peer has not read enough of the former ones.
+    case full
+    case gone
+  }
+
+  /// Sends a message, whole or not at all, without waiting.
+  public static func send(_ message: [UInt8], over socket: FileDescriptor) -> Sending {
+    while true {
+      let flags = CInt(MSG_NOSIGNAL) | CInt(MSG_DONTWAIT)
+      if Glibc.send(socket.rawValue, message, message.count, flags) >= 0 { return .sent }
+      if errno == EAGAIN || errno == ENOBUFS { return .full }
+      if errno != EINTR { return .gone }
+    }
+  }
+
   /// The user of the process that has connected, `SO_PEERCRED`.
   public static func peerUser(_ socket: FileDescriptor) -> uid_t? {
     // struct ucred: pid, uid, gid

@@ -8,10 +8,10 @@ enum Background {
   /// Forks a process into a session of its own, which does `work`. This process waits until that
   /// calls what it is given, or ends without.
   ///
-  /// - Returns: 0, or the exit code with which the background process failed; its error has been
-  ///   written by itself.
+  /// - Returns: what `whenReady` returns, or the exit code with which the background process failed; its
+  ///   error has been written by itself.
   static func start(
-    _ work: (_ ready: () throws -> Void) throws -> Int32, whenReady: () -> Void
+    _ work: (_ ready: () throws -> Void) throws -> Int32, whenReady: () throws -> Int32
   ) throws -> Int32 {
     let pipe = try DescriptorPair.pipe()
     let pid = try check("fork", "", swrun_fork())
@@ -30,7 +30,6 @@ enum Background {
     let child = try Pidfd(pid: pid)
     close(pipe.second.release().rawValue)
     if try pipe.first.fd.readSome(1).isEmpty { return try child.wait().code }
-    whenReady()
-    return 0
+    return try whenReady()
   }
 }

@@ -14,6 +14,8 @@ enum ControlRequest: Codable {
   case pause(Bool)
   /// Change the limits to these, all of them.
   case update(resources: Spec.Resources)
+  /// Hand on what the workload writes and what it is to read, as ``AttachMessage``s on this socket.
+  case attach
 }
 
 /// The monitor's answer.
@@ -22,6 +24,8 @@ struct ControlReply: Codable {
   var error: String?
   /// The interface that it was about.
   var interface: InstanceState.NetworkRecord?
+  /// Of who is attached: whether the workload reads what is typed.
+  var takesInput: Bool?
 }
 
 /// The monitor's socket, `instances/ID/control.sock`: a message with a request, a message with the
@@ -29,16 +33,11 @@ struct ControlReply: Codable {
 /// does not take the answer does not get it.
 final class ControlSocket {
   private let listener: Descriptor
-  private var clients: [UInt64: Client] = [:]
+  private var clients: [UInt64: HeldDescriptor] = [:]
   private var next: UInt64 = 0
   private let epoll: Epoll
   private static let longestRequest = 16 << 10
   private static let mostClients = 16
-
-  private final class Client {
-    let socket: Descriptor
-    init(_ socket: consuming Descriptor) { self.socket = socket }
-  }
 
   /// - Parameter directory: the instance's, which only its owner can enter.
   init(in directory: String) throws {
@@ -53,9 +52,13 @@ final class ControlSocket {
   var fd: FileDescriptor { epoll.fd }
 
   /// Takes what has come, and answers it.
-  func serve(_ answer: (ControlRequest) -> ControlReply) {
+  ///
+  /// - Parameter attach: gets the socket of who is attached from now on.
+  func serve(
+    _ answer: (ControlRequest) -> ControlReply, attach: (HeldDescriptor) -> Void
+  ) {
     for key in (try? epoll.wait(milliseconds: 0)) ?? [] {
-      if key == 0 { accept() } else { read(key, answer) }
+      if key == 0 { accept() } else { read(key, answer, attach) }
     }
   }
 
@@ -67,25 +70,30 @@ final class ControlSocket {
         clients[oldest] = nil
       }
       next += 1
-      let client = Client(socket)
-      guard (try? epoll.add(client.socket.fd, key: next)) != nil else { continue }
+      let client = HeldDescriptor(socket)
+      guard (try? epoll.add(client.descriptor.fd, key: next)) != nil else { continue }
       clients[next] = client
     }
   }
 
-  private func read(_ key: UInt64, _ answer: (ControlRequest) -> ControlReply) {
+  private func read(
+    _ key: UInt64, _ answer: (ControlRequest) -> ControlReply, _ attach: (HeldDescriptor) -> Void
+  ) {
     guard let client = clients.removeValue(forKey: key) else { return }
     // Its end of the socket closes with it.
-    let fd = client.socket.fd
+    let fd = client.descriptor.fd
+    var isAttached = false
     guard let bytes = try? fd.readSome(Self.longestRequest), !bytes.isEmpty else { return }
     var reply = ControlReply()
     do {
-      reply = answer(try JSON.value(ControlRequest.self, from: bytes))
+      let request = try JSON.value(ControlRequest.self, from: bytes)
+      reply = answer(request)
+      if case .attach = request { isAttached = reply.error == nil }
     } catch { reply.error = "the monitor does not understand the request" }
     guard let text = try? JSON.text(reply) else { return }
-    _ = text.withUnsafeBytes {
-      send(fd.rawValue, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL))
-    }
+    guard UnixSocket.send(text, over: fd) == .sent, isAttached else { return }
+    epoll.remove(fd)
+    attach(client)
   }
 
   /// Asks the monitor of an instance, from another process.
@@ -94,6 +102,15 @@ final class ControlSocket {
   static func ask(
     _ request: ControlRequest, of state: InstanceState, in directory: String
   ) throws -> ControlReply {
+    let (reply, socket) = try open(request, of: state, in: directory)
+    _ = consume socket
+    return reply
+  }
+
+  /// The same, with the socket that goes on.
+  static func open(
+    _ request: ControlRequest, of state: InstanceState, in directory: String
+  ) throws -> (ControlReply, HeldDescriptor) {
     let socket: Descriptor
     do {
       let place = try Descriptor.open(directory, O_RDONLY | O_DIRECTORY)
@@ -109,6 +126,6 @@ final class ControlSocket {
       throw SupervisorError("the monitor of \(state.name) has ended")
     }
     if let error = reply.error { throw SupervisorError(error) }
-    return reply
+    return (reply, HeldDescriptor(socket))
   }
 }

@@ -65,7 +65,7 @@ public struct Executor {
       landlock: isLandlocked ? LandlockPlan(spec) : nil)
     workload.attributes = try AttributePlan(adapted, spec.linux)
     let agent = try SeccompAgent(spec.linux.seccomp)
-    let signals = try Session.signalDescriptor()
+    let signals = try Session.signalDescriptor(stops: interactive && terminal)
     let null = try Descriptor.null()
     let running = try Entry.start(
       workload, in: process, cgroup: view(cgroup),

@@ -25,6 +25,8 @@ final class InterfaceMonitor {
   private let control: ControlSocket
   /// Its cgroup, whose want of memory is followed here too.
   private let cgroup: InstanceCgroup?
+  /// Of an instance in the background.
+  private let attachments: Attachments?
 
   enum Key: UInt64 { case announcements, parents, control, leases, advertisements, memory }
 
@@ -35,7 +37,7 @@ final class InterfaceMonitor {
   init(
     _ record: InstanceRecord, claims: NetworkClaims, network: consuming NetworkSetup,
     plans: [InterfacePlan], keepers: [LeaseKeeper], host: consuming NetlinkSocket,
-    cgroup: InstanceCgroup?
+    cgroup: InstanceCgroup?, attachments: Attachments?
   ) throws {
     self.record = record
     self.claims = claims
@@ -43,6 +45,7 @@ final class InterfaceMonitor {
     self.plans = plans
     self.host = host
     self.cgroup = cgroup
+    self.attachments = attachments
     epoll = try Epoll()
     announcements = try Timer()
     parents = try LinkWatch()
@@ -71,7 +74,7 @@ final class InterfaceMonitor {
         announcements.acknowledge()
         announce()
       case .parents: for event in parents.events() { follow(event) }
-      case .control: control.serve(answer)
+      case .control: control.serve(answer) { attachments?.add($0) }
       case .leases: keepLeases()
       case .advertisements: followAdvertisements()
       case .memory: cgroup?.noteMemoryKills()
@@ -86,9 +89,24 @@ final class InterfaceMonitor {
       case .disconnect(let network): return ControlReply(interface: try disconnect(network))
       case .pause(let paused): try ownCgroup().pause(paused)
       case .update(let resources): try ownCgroup().update(resources)
+      case .attach: return ControlReply(takesInput: try takesInput())
       }
     } catch { return ControlReply(error: "\(error)") }
     return ControlReply()
+  }
+
+  private func takesInput() throws -> Bool {
+    let name = record.state.name
+    guard let attachments else {
+      throw SupervisorError(
+        "\(name) runs in the foreground: its output goes to where it was started from")
+    }
+    guard attachments.hasRoom else {
+      throw SupervisorError(
+        "\(Attachments.mostClients) are attached to \(name) already. Detach one of them, or read its output: swrun logs -f \(name)"
+      )
+    }
+    return attachments.takesInput
   }
 
   private func ownCgroup() throws -> InstanceCgroup {

@@ -16,6 +16,8 @@ public struct RunOptions: Sendable {
   public var name: String?
   /// `-d`
   public var detached = false
+  /// `--detach-keys`: this command is attached to an instance in the background.
+  public var detachKeys: DetachKeys?
   /// `--rm`
   public var removed = false
   /// `-i`
@@ -128,18 +130,45 @@ public struct Runner {
     guard options.detached else {
       return try supervise(announceStart: {})
     }
+    if let keys = options.detachKeys { return try runAttached(keys) }
     return try Background.start { ready in
       try supervise(announceStart: ready)
     } whenReady: {
       print(options.request.id)
+      return 0
     }
   }
 
-  private func supervise(announceStart: () throws -> Void) throws -> Int32 {
+  /// Runs the instance in the background, with this process attached from the start.
+  private func runAttached(_ keys: DetachKeys) throws -> Int32 {
+    let pair = try DescriptorPair.sockets()
+    var near: HeldDescriptor? = HeldDescriptor(pair.first)
+    var far: HeldDescriptor? = HeldDescriptor(pair.second)
+    let signals = try Session.signalDescriptor(stops: true)
+    return try Background.start { ready in
+      near = nil
+      return try supervise(attached: far, announceStart: ready)
+    } whenReady: {
+      far = nil
+      guard let socket = near else { return 125 }
+      return try Attachment(
+        store, id: options.request.id, socket, isTerminal: true, takesInput: true, keys: keys
+      ).run(signals)
+    }
+  }
+
+  private func supervise(
+    attached front: HeldDescriptor? = nil, announceStart: () throws -> Void
+  ) throws -> Int32 {
     let id = options.request.id
     let draft = try draft()
     let spec = draft.spec
-    if options.interactive, spec.process.terminal, !options.detached, !isTerminal(.standardInput) {
+    let relaysInput =
+      options.interactive && spec.process.terminal && (!options.detached || front != nil)
+    if front != nil, !spec.process.terminal {
+      throw SupervisorError("--detach-keys: the bundle has no terminal (process.terminal)")
+    }
+    if relaysInput, !isTerminal(.standardInput) {
       throw SupervisorError(
         "-i -t: the standard input is not a terminal. Leave -t out to pipe into the workload")
     }
@@ -155,7 +184,11 @@ public struct Runner {
     let agent = try SeccompAgent(spec.linux.seccomp)
     let cgroupPlan = try CgroupPlan(spec)
     let placement = try CgroupPlacement.find(cgroupPlan, id: id)
-    let signals = try Session.signalDescriptor()
+    let signals = try Session.signalDescriptor(stops: relaysInput && front == nil)
+    let attachments =
+      options.detached
+      ? try Attachments(isTerminal: spec.process.terminal, takesInput: options.interactive) : nil
+    if let front { attachments?.add(front) }
 
     let joined = try draft.sharing?.open()
     let user = try openUserNamespace(spec)
@@ -229,11 +262,13 @@ public struct Runner {
       try announceStart()
       let monitor = try InterfaceMonitor(
         record, claims: claims, network: network, plans: interfaces.plans,
-        keepers: interfaces.keepers, host: host, cgroup: cgroup)
-      let code = try attend(launch.finish(), signals, streams, monitor, spec.process)
+        keepers: interfaces.keepers, host: host, cgroup: cgroup, attachments: attachments)
+      let code = try attend(
+        launch.finish(), signals, streams, monitor, spec.process, attachments)
       cgroup?.end()
       try end(code, record, lock)
       hooks?.stopped()
+      attachments?.finish(code)
       return code
     } catch {
       try? cgroup?.remove()
@@ -322,14 +357,16 @@ public struct Runner {
   /// The monitor's working life.
   private func attend(
     _ running: consuming Running, _ signals: consuming Descriptor, _ streams: consuming Streams,
-    _ interfaces: InterfaceMonitor, _ process: Spec.Process
+    _ interfaces: InterfaceMonitor, _ process: Spec.Process, _ attachments: Attachments?
   ) throws -> Int32 {
     defer { interfaces.end() }
     let ends = streams.intoMonitor()
+    try attachments?.connect(
+      running, input: ends.input, keepsSize: process.consoleSize != nil)
     var session = try Session(
       running, signals: signals, output: ends.output, errors: ends.errors, log: ends.log,
       relaysInput: options.interactive && process.terminal && !options.detached,
-      keepsSize: process.consoleSize != nil)
+      keepsSize: process.consoleSize != nil, attachments: attachments)
     return try session.wait(beside: interfaces).code
   }
 

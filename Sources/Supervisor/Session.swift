@@ -18,13 +18,19 @@ struct Session: ~Copyable {
   /// A second descriptor of the terminal: epoll(7) waits for one thing with each.
   private let terminalInput: Descriptor?
   private var keys: [UInt8] = []
+  /// Who is attached to an instance in the background.
+  private let attachments: Attachments?
+  /// Whether no output is read, until they have taken what there was.
+  private var isHeldUp = false
 
   private enum Key: UInt64 {
-    case process, signals, terminal, output, errors, input, room, other
+    case process, signals, terminal, output, errors, input, room, other, attached
   }
 
+  private static let outputs = [Key.output, .errors, .terminal]
+
   /// Signals that go on to the process. Those of job control keep their meaning for swrun itself.
-  private static let forwarded: [CInt] =
+  static let forwarded: [CInt] =
     [
       SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGTERM, SIGCONT, SIGWINCH, SIGURG,
       SIGPWR,
@@ -32,14 +38,17 @@ struct Session: ~Copyable {
 
   /// Blocks the signals that a session takes, so that none is lost between the start of a process
   /// and ``wait(beside:)``.
-  static func signalDescriptor() throws -> Descriptor {
+  ///
+  /// - Parameter stops: SIGTSTP too, by who has to leave raw mode first.
+  static func signalDescriptor(stops: Bool = false) throws -> Descriptor {
+    let taken = forwarded + (stops ? [SIGTSTP] : [])
     var set = sigset_t()
     sigemptyset(&set)
-    for signal in forwarded + [SIGCHLD] { sigaddset(&set, signal) }
+    for signal in taken + [SIGCHLD] { sigaddset(&set, signal) }
     sigprocmask(SIG_BLOCK, &set, nil)
     // A reader of our output that has gone is an error of write, not our death.
     signal(SIGPIPE, SIG_IGN)
-    return try Signal.descriptor(of: forwarded)
+    return try Signal.descriptor(of: taken)
   }
 
   /// - Parameters:
@@ -48,8 +57,9 @@ struct Session: ~Copyable {
   init(
     _ running: consuming Running, signals: consuming Descriptor, output: consuming Descriptor?,
     errors: consuming Descriptor?, log: consuming LogWriter?, relaysInput: Bool,
-    keepsSize: Bool = false
+    keepsSize: Bool = false, attachments: Attachments? = nil
   ) throws {
+    self.attachments = attachments
     terminalInput =
       switch running.terminal {
       case .some(let terminal) where relaysInput: try terminal.duplicate()
@@ -73,6 +83,7 @@ struct Session: ~Copyable {
     try epoll.add(pidfd.fd, key: Key.process.rawValue)
     try epoll.add(signals.fd, key: Key.signals.rawValue)
     if let other { try epoll.add(other.fd, key: Key.other.rawValue) }
+    if let attachments { try epoll.add(attachments.fd, key: Key.attached.rawValue) }
     for (fd, key) in [
       (view(output), Key.output), (view(errors), .errors), (view(terminal), .terminal),
     ] {
@@ -88,16 +99,34 @@ struct Session: ~Copyable {
         switch key {
         case .process:
           try drain()
-          _ = consume raw
           return try pidfd.wait()
-        case .signals: try forwardSignals()
+        case .signals:
+          while let signal = Signal.next(from: signals.fd) {
+            // Others may have set the terminal meanwhile, such as the shell.
+            if signal == SIGTSTP { raw?.pause() } else { try forward(signal) }
+            if signal == SIGCONT { raw?.enter() }
+          }
         case .output, .errors, .terminal:
           if try !copy(key) { if let fd = descriptor(key) { epoll.remove(fd) } }
+          try followAttachments(epoll)
         case .input: try takeKeys(epoll)
         case .room: try giveKeys(epoll)
         case .other: other?.wake()
+        case .attached:
+          attachments?.serve { _ = try? pidfd.send($0) }
+          try followAttachments(epoll)
         }
       }
+    }
+  }
+
+  /// The workload waits for who is attached and does not keep up.
+  private mutating func followAttachments(_ epoll: borrowing Epoll) throws {
+    guard let attachments, attachments.isFull != isHeldUp else { return }
+    isHeldUp = attachments.isFull
+    for key in Self.outputs {
+      guard let fd = descriptor(key) else { continue }
+      if isHeldUp { epoll.remove(fd) } else { try epoll.add(fd, key: key.rawValue) }
     }
   }
 
@@ -115,10 +144,8 @@ struct Session: ~Copyable {
     }
   }
 
-  private func forwardSignals() throws {
-    while let signal = Signal.next(from: signals.fd) {
-      if signal == SIGWINCH, view(terminal) != nil { adoptSize() } else { try pidfd.send(signal) }
-    }
+  private func forward(_ signal: CInt) throws {
+    if signal == SIGWINCH, view(terminal) != nil { adoptSize() } else { try pidfd.send(signal) }
   }
 
   /// The instance's terminal is as large as ours.
@@ -142,6 +169,7 @@ struct Session: ~Copyable {
     if bytes.isEmpty { return false }
     if log != nil {
       try log?.write(bytes, from: key == .errors ? "stderr" : "stdout")
+      attachments?.send(bytes, isError: key == .errors)
     } else {
       // Who reads our output may go before the workload does, and the workload goes on.
       try? FileDescriptor.standardOutput.writeEverything(bytes)
@@ -151,7 +179,7 @@ struct Session: ~Copyable {
 
   /// The process has ended: what it has printed is all there.
   private mutating func drain() throws {
-    for key in [Key.output, .errors, .terminal] {
+    for key in Self.outputs {
       while let fd = descriptor(key), poll(fd, for: Int16(POLLIN), milliseconds: 0) {
         if try !copy(key) { break }
       }

@@ -12,8 +12,9 @@ struct Streams: ~Copyable {
   /// What the workload writes.
   private var outputEnd: Descriptor?
   private var errorsEnd: Descriptor?
-  /// Held open by the monitor, so that a detached reader of input waits and does not see an end.
-  private var silence: Descriptor?
+  /// What is typed by who is attached goes here. Held open by the monitor, so that the workload waits
+  /// for more and does not see an end.
+  private var inputEnd: Descriptor?
   private var log: LogWriter?
 
   /// In the foreground the workload has our own output, and our input with `-i`. In the background
@@ -36,7 +37,7 @@ struct Streams: ~Copyable {
     } else if options.detached {
       let pair = try DescriptorPair.pipe()
       input = .some(pair.first)
-      silence = .some(pair.second)
+      inputEnd = .some(pair.second)
     }
   }
 
@@ -52,11 +53,11 @@ struct Streams: ~Copyable {
     var output: Descriptor?
     var errors: Descriptor?
     var log: LogWriter?
-    var silence: Descriptor?
+    var input: Descriptor?
   }
 
   /// Closes what belongs to the workload, so that the pipes end with it.
   consuming func intoMonitor() -> Ends {
-    Ends(output: output, errors: errors, log: log, silence: silence)
+    Ends(output: output, errors: errors, log: log, input: inputEnd)
   }
 }

@@ -118,6 +118,8 @@ struct Run: PlainCommand {
   @Flag(name: [.customShort("t"), .customLong("tty")], help: "Give the command a terminal.")
   var terminal = false
 
+  @OptionGroup var detaching: DetachArguments
+
   @Option(
     name: [.customShort("e"), .customLong("env")],
     help: ArgumentHelp("Set a variable, or hand on this one's value.", valueName: "KEY[=VALUE]"))
@@ -174,6 +176,7 @@ struct Run: PlainCommand {
     removed = words.flag("--rm")
     interactive = words.flag("-i", "--interactive")
     terminal = words.flag("-t", "--tty")
+    detaching = DetachArguments(&words)
     environment = words.values("-e", "--env")
     workingDirectory = words.value("-w", "--workdir")
     user = words.value("-u", "--user")
@@ -220,8 +223,23 @@ struct Run: PlainCommand {
     options.removed = removed
     options.bundle = fileSystem.bundle
     options.interactive = interactive
+    if detaching.text != nil {
+      options.detachKeys = try detachKeys()
+      options.detached = true
+    }
     options.usesInit = !noInit
     return Runner(try state.store(swept: false), options)
+  }
+
+  /// With keys to leave by, the instance is one in the background that this command is attached to.
+  private func detachKeys() throws -> DetachKeys {
+    guard !detached else {
+      throw ValidationError("--detach-keys: with -d nobody is attached. Give it to swrun attach")
+    }
+    guard interactive, terminal || fileSystem.bundle != nil else {
+      throw ValidationError("--detach-keys: keys are typed at a terminal. Add -it")
+    }
+    return try detaching.keys()
   }
 
   /// May be empty with `--bundle`, which says itself what is run.
