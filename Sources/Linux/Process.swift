@@ -101,3 +101,12 @@ public func poll(_ fd: FileDescriptor, for events: Int16, milliseconds: Int = -1
     if errno != EINTR { return false }
   }
 }
+
+/// poll(2) of several descriptors for input, which also ends with a signal.
+///
+/// - Parameter milliseconds: the longest wait; negative for ever.
+public func waitForAny(_ fds: [FileDescriptor], milliseconds: Int = -1) throws(SystemError) {
+  var entries = fds.map { pollfd(fd: $0.rawValue, events: Int16(POLLIN), revents: 0) }
+  let result = Glibc.poll(&entries, nfds_t(entries.count), CInt(clamping: milliseconds))
+  if result < 0, errno != EINTR { throw SystemError("poll") }
+}

@@ -25,12 +25,21 @@ public enum UnixSocket {
 
   /// Connects to who listens at a path, as a stream of bytes.
   public static func connectStream(_ path: String) throws(SystemError) -> Descriptor {
+    try connect(path, CInt(SOCK_STREAM.rawValue))
+  }
+
+  /// Connects to who listens at a path, for messages that nobody confirms; sending never blocks.
+  public static func connectDatagram(_ path: String) throws(SystemError) -> Descriptor {
+    try connect(path, CInt(SOCK_DGRAM.rawValue) | CInt(SOCK_NONBLOCK.rawValue))
+  }
+
+  private static func connect(_ path: String, _ type: CInt) throws(SystemError) -> Descriptor {
     let end = path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex
     let parent = end == path.startIndex ? "." : String(path[..<end])
     let directory = try Descriptor.open(parent, pathOnly | O_DIRECTORY)
-    let type = CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue)
     let socket = Descriptor(
-      owning: try check("socket", "AF_UNIX", Glibc.socket(AF_UNIX, type, 0)))
+      owning: try check(
+        "socket", "AF_UNIX", Glibc.socket(AF_UNIX, type | CInt(SOCK_CLOEXEC.rawValue), 0)))
     guard path[end...].utf8.count < 64 else {
       throw SystemError("connect", path, errno: .fileNameTooLong)
     }

@@ -45,6 +45,8 @@ public struct InstanceState: Sendable, Codable {
   /// `host`, `container:NAME` or `ns:PATH`, where that namespace is not its own.
   public var shared: String?
   public var names: NameRecord?
+  /// Of an instance in the background, whose output is logged.
+  public var log: LogOptions?
   /// Whether Landlock is in force, and if not, why.
   public var landlock: LandlockRecord?
   /// `nil` where it has none of its own: this machine has no cgroup v2 that swrun can write.

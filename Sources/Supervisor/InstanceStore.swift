@@ -8,7 +8,7 @@ public import OCI
 ///
 ///     ROOT/lock  names/NAME -> ID  rootfs/  seccomp/  host/
 ///     ROOT/instances/ID/{lock,config.json,state.json,control.sock}
-///     STATE/logs/ID/log.json
+///     STATE/logs/ID/{log.json,log.json.1,log.txt}
 ///
 /// A name is claimed by symlink(2), an id by mkdir(2), both under `ROOT/lock`; the monitor holds the
 /// instance's own lock for as long as it lives.
@@ -32,7 +32,6 @@ public struct InstanceStore: Sendable {
 
   public func directory(_ id: String) -> String { "\(root)/instances/\(id)" }
   public func logDirectory(_ id: String) -> String { "\(stateDirectory)/logs/\(id)" }
-  public func logPath(_ id: String) -> String { "\(logDirectory(id))/log.json" }
   func lockPath(_ id: String) -> String { "\(directory(id))/lock" }
   private func namePath(_ name: String) -> String { "\(root)/names/\(name)" }
   /// The empty directory on which a new root is put; see ``Launch``.

@@ -28,6 +28,8 @@ public struct RunOptions: Sendable {
   /// `--bundle`: the directory of an OCI bundle, which then says what is run and how.
   public var bundle: String?
   public var names = NameOptions()
+  /// Of what is detached.
+  public var log = LogOptions()
   public var userNamespace: UserNamespaceRequest?
 
   public init(request: RunRequest) { self.request = request }
@@ -207,8 +209,7 @@ public struct Runner {
     do {
       let plans = try claims.probe(
         claimed.plans, options.networks, record, &host, interruption: signals.fd)
-      let streams = try Streams(
-        options, terminal: spec.process.terminal, logDirectory: store.logDirectory(id))
+      let streams = try Streams(options, terminal: spec.process.terminal, record)
       cgroup = try placement.map { place throws in
         try InstanceCgroup(cgroupPlan, at: place, record)
       }
@@ -330,6 +331,7 @@ public struct Runner {
         monitor: monitor, bootId: try bootIdentity(), detached: options.detached,
         terminal: spec.process.terminal, removed: options.removed,
         networks: plans.map(InstanceState.NetworkRecord.init), hostNamespace: .init(hostNamespace))
+      if options.detached { state.log = options.log }
       state.shared = draft.sharing?.summary
       state.landlock = draft.landlock
       if draft.users.claimsIDs {

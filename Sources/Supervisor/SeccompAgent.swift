@@ -1,6 +1,6 @@
 import CLinux
-import JSON
 import Glibc
+import JSON
 import Linux
 import OCI
 import SystemPackage

@@ -11,7 +11,7 @@ struct Session: ~Copyable {
   private let signals: Descriptor
   private let output: Descriptor?
   private let errors: Descriptor?
-  private var log: LogWriter?
+  private let log: LogWriter?
   private let relaysInput: Bool
   /// The terminal has a size of its own until ours changes.
   private let keepsSize: Bool
@@ -20,11 +20,13 @@ struct Session: ~Copyable {
   private var keys: [UInt8] = []
   /// Who is attached to an instance in the background.
   private let attachments: Attachments?
-  /// Whether no output is read, until they have taken what there was.
+  /// Whether no output is read, until they and the log have taken what there was.
   private var isHeldUp = false
+  /// Whether the log says when it has room.
+  private var waitsForLog = false
 
   private enum Key: UInt64 {
-    case process, signals, terminal, output, errors, input, room, other, attached
+    case process, signals, terminal, output, errors, input, room, other, attached, log
   }
 
   private static let outputs = [Key.output, .errors, .terminal]
@@ -56,7 +58,7 @@ struct Session: ~Copyable {
   ///   - relaysInput: our standard input goes to the terminal.
   init(
     _ running: consuming Running, signals: consuming Descriptor, output: consuming Descriptor?,
-    errors: consuming Descriptor?, log: consuming LogWriter?, relaysInput: Bool,
+    errors: consuming Descriptor?, log: LogWriter?, relaysInput: Bool,
     keepsSize: Bool = false, attachments: Attachments? = nil
   ) throws {
     self.attachments = attachments
@@ -108,26 +110,41 @@ struct Session: ~Copyable {
           }
         case .output, .errors, .terminal:
           if try !copy(key) { if let fd = descriptor(key) { epoll.remove(fd) } }
-          try followAttachments(epoll)
+          try followReaders(epoll)
+        case .log:
+          stopWaitingForLog(epoll)
+          log?.retry()
+          try followReaders(epoll)
         case .input: try takeKeys(epoll)
         case .room: try giveKeys(epoll)
         case .other: other?.wake()
         case .attached:
           attachments?.serve { _ = try? pidfd.send($0) }
-          try followAttachments(epoll)
+          try followReaders(epoll)
         }
       }
     }
   }
 
-  /// The workload waits for who is attached and does not keep up.
-  private mutating func followAttachments(_ epoll: borrowing Epoll) throws {
-    guard let attachments, attachments.isFull != isHeldUp else { return }
-    isHeldUp = attachments.isFull
+  /// The workload waits for its log, and for who is attached and does not keep up.
+  private mutating func followReaders(_ epoll: borrowing Epoll) throws {
+    if let log, log.isBlocked, !waitsForLog {
+      let room = try log.room()
+      try epoll.add(room.fd, key: Key.log.rawValue, forOutput: room.forOutput)
+      waitsForLog = true
+    }
+    let isFull = log?.isBlocked == true || attachments?.isFull == true
+    guard isFull != isHeldUp else { return }
+    isHeldUp = isFull
     for key in Self.outputs {
       guard let fd = descriptor(key) else { continue }
       if isHeldUp { epoll.remove(fd) } else { try epoll.add(fd, key: key.rawValue) }
     }
+  }
+
+  private mutating func stopWaitingForLog(_ epoll: borrowing Epoll) {
+    if let room = try? log?.room() { epoll.remove(room.fd) }
+    waitsForLog = false
   }
 
   private static func setNonblocking(_ fd: FileDescriptor) throws {
@@ -159,32 +176,43 @@ struct Session: ~Copyable {
   /// - Returns: false at the end.
   private mutating func copy(_ key: Key) throws -> Bool {
     guard let fd = descriptor(key) else { return false }
-    let bytes: [UInt8]
-    do { bytes = try fd.readSome(1 << 16) } catch {
+    // What is held back is read later.
+    if log?.isBlocked == true { return true }
+    do throws(SystemError) {
+      if let log {
+        let bytes = try log.take(from: fd, key == .errors ? .errors : .output)
+        attachments?.send(bytes, isError: key == .errors)
+        return !bytes.isEmpty
+      }
+      let bytes = try fd.readSome(1 << 16)
+      if let attachments {
+        bytes.withUnsafeBytes { attachments.send($0, isError: key == .errors) }
+      } else {
+        // Who reads our output may go before the workload does, and the workload goes on.
+        try? FileDescriptor.standardOutput.writeEverything(bytes)
+      }
+      return !bytes.isEmpty
+    } catch {
       if error.errno == .wouldBlock { return true }
       // A terminal whose last user has gone.
       if error.errno == .ioError { return false }
       throw error
     }
-    if bytes.isEmpty { return false }
-    if log != nil {
-      try log?.write(bytes, from: key == .errors ? "stderr" : "stdout")
-      attachments?.send(bytes, isError: key == .errors)
-    } else {
-      // Who reads our output may go before the workload does, and the workload goes on.
-      try? FileDescriptor.standardOutput.writeEverything(bytes)
-    }
-    return true
   }
 
   /// The process has ended: what it has printed is all there.
   private mutating func drain() throws {
-    for key in Self.outputs {
-      while let fd = descriptor(key), poll(fd, for: Int16(POLLIN), milliseconds: 0) {
-        if try !copy(key) { break }
+    repeat {
+      log?.retry()
+      for key in Self.outputs {
+        while log?.isBlocked != true, let fd = descriptor(key),
+          poll(fd, for: Int16(POLLIN), milliseconds: 0)
+        {
+          if try !copy(key) { break }
+        }
       }
-    }
-    try log?.finish()
+      log?.finish()
+    } while log?.isBlocked == true && log?.waitForRoom() == true
   }
 
   /// Keys wait until the terminal has room; none are read meanwhile.

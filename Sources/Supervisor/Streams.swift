@@ -19,10 +19,9 @@ struct Streams: ~Copyable {
 
   /// In the foreground the workload has our own output, and our input with `-i`. In the background
   /// its output goes through pipes into the log.
-  init(_ options: RunOptions, terminal: Bool, logDirectory: String) throws {
+  init(_ options: RunOptions, terminal: Bool, _ record: InstanceRecord) throws {
     if options.detached {
-      try makeDirectories(logDirectory)
-      log = try LogWriter("\(logDirectory)/log.json")
+      log = try LogWriter(options.log, record)
       if !terminal {
         let outputs = try DescriptorPair.pipe()
         output = .some(outputs.first)

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Glibc
 import Linux
 import Supervisor
 import SystemPackage
@@ -8,15 +7,31 @@ struct Logs: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "logs", _superCommandName: "swrun",
     abstract: "Print what a detached instance has written.",
-    discussion: "What it wrote to its standard error goes to the standard error.")
+    discussion: """
+      What it wrote to its standard error goes to the standard error. A time is 2026-01-31T12:00:00Z \
+      or a beginning of it, seconds since 1970, or how long ago it was, such as 10m or 1h30m.
+
+        swrun logs -f --tail 10 web
+        swrun logs -t --since 10m web
+      """)
 
   @Flag(name: [.customShort("f"), .customLong("follow")], help: "Go on until the instance ends.")
   var follow = false
 
   @Option(
     name: [.customShort("n"), .customLong("tail")],
-    help: ArgumentHelp("Only the last lines.", valueName: "lines"))
-  var tail: Int?
+    help: ArgumentHelp("Only the last lines, or all.", valueName: "lines"))
+  var tail = "all"
+
+  @Option(
+    name: .customLong("since"),
+    help: ArgumentHelp("Only what was written since then.", valueName: "time"))
+  var since: String?
+
+  @Option(
+    name: .customLong("until"),
+    help: ArgumentHelp("Only what was written until then.", valueName: "time"))
+  var until: String?
 
   @Flag(name: [.customShort("t"), .customLong("timestamps")], help: "Each line's time before it.")
   var timestamps = false
@@ -27,30 +42,55 @@ struct Logs: ParsableCommand {
   var instance: String
 
   mutating func run() throws {
-    if let tail, tail < 0 {
-      throw ValidationError("--tail \(tail): a number of lines is not negative")
-    }
+    let count = try lineCount()
+    let now = Timestamp.now
     let store = try state.store()
-    let state = try store.resolve(instance)
-    guard state.detached else {
-      throw SupervisorError(
-        "\(state.name) was not detached: its output went to the terminal it was started from")
+    var reader = try LogReader(store, try store.resolve(instance)) { printError($0) }
+    reader.since = try since.map { text throws in
+      try Timestamp(asked: text, by: "--since", now: now)
     }
-    var reader = try LogReader(store.logPath(state.id))
-    let past = try reader.next()
-    for line in past.suffix(tail ?? past.count) { try write(line) }
-    while follow {
-      // Asked before the read: what was written until the monitor's end is read in any case.
-      let alive = store.isAlive(state.id)
-      for line in try reader.next() { try write(line) }
-      if !alive { break }
-      usleep(100_000)
+    reader.until = try until.map { text throws in
+      try Timestamp(asked: text, by: "--until", now: now)
     }
+    var output = Output(timestamps: timestamps)
+    try reader.read(last: count) { try output.write($0) }
+    try output.flush()
+    if follow { try reader.follow({ try output.write($0) }, caughtUp: { try output.flush() }) }
   }
 
-  private func write(_ line: LogLine) throws {
-    let text = (timestamps ? "\(line.time.text) " : "") + line.log
-    let target = line.stream == "stderr" ? FileDescriptor.standardError : .standardOutput
-    try target.writeEverything(Array(text.utf8))
+  /// `nil` for all.
+  private func lineCount() throws -> Int? {
+    if tail == "all" { return nil }
+    guard let count = Int(tail) else {
+      throw ValidationError("--tail \(tail.debugDescription): it is a number of lines, or all")
+    }
+    // As with Docker.
+    return count < 0 ? nil : count
+  }
+
+  /// Gathers lines, and keeps those of both streams in their order.
+  private struct Output {
+    let timestamps: Bool
+    private var bytes: [UInt8] = []
+    private var stream = LogStream.output
+
+    init(timestamps: Bool) { self.timestamps = timestamps }
+
+    mutating func write(_ line: LogLine) throws {
+      if line.stream != stream { try flush() }
+      stream = line.stream
+      if timestamps {
+        bytes += line.time.text.utf8
+        bytes.append(0x20)
+      }
+      bytes += line.text
+      if bytes.count >= 64 << 10 { try flush() }
+    }
+
+    mutating func flush() throws {
+      let target: FileDescriptor = stream == .errors ? .standardError : .standardOutput
+      try target.writeEverything(bytes)
+      bytes.removeAll(keepingCapacity: true)
+    }
   }
 }

@@ -140,6 +140,8 @@ struct Run: PlainCommand {
 
   @OptionGroup(title: "File system") var fileSystem: MountArguments
 
+  @OptionGroup(title: "Log") var log: LogArguments
+
   @Flag(name: .customLong("no-init"), help: "Make the command PID 1 itself.")
   var noInit = false
 
@@ -183,6 +185,7 @@ struct Run: PlainCommand {
     security = SecurityArguments(&words)
     process = ProcessArguments(&words)
     fileSystem = MountArguments(&words)
+    log = LogArguments(&words)
     noInit = words.flag("--no-init")
     explain = words.flag("--explain")
     state = StateOptions(&words)
@@ -223,6 +226,7 @@ struct Run: PlainCommand {
     options.removed = removed
     options.bundle = fileSystem.bundle
     options.interactive = interactive
+    options.log = try log.request(detached: detached || detaching.text != nil)
     if detaching.text != nil {
       options.detachKeys = try detachKeys()
       options.detached = true

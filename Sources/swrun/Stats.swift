@@ -1,6 +1,6 @@
 import ArgumentParser
-import JSON
 import Glibc
+import JSON
 import Linux
 import Sandbox
 import Supervisor

@@ -110,33 +110,6 @@ struct PlanTests {
     #expect(throws: SupervisorError.self) { try InstanceName.check(name) }
   }
 
-  @Test("a time goes through JSON text to the millisecond")
-  func time() throws {
-    #expect(Timestamp(nanoseconds: 1_700_000_000_123_000_000).text == "2023-11-14T22:13:20.123Z")
-    #expect(Timestamp(nanoseconds: -1).text == "1969-12-31T23:59:59.999Z")
-    for (text, nanoseconds) in [
-      ("2023-11-14T22:13:20.123Z", 1_700_000_000_123_000_000),
-      ("2023-11-15 00:13:20.000000001+02:00", 1_700_000_000_000_000_001),
-      ("2023-11-14t20:43:20-01:30", 1_700_000_000_000_000_000),
-      ("1969-12-31T23:59:59Z", -1_000_000_000),
-      ("2024-02-29T00:00:00Z", 1_709_164_800_000_000_000),
-    ] { #expect(Timestamp(text)?.nanoseconds == Int64(nanoseconds), "\(text)") }
-  }
-
-  @Test(
-    "what is no time is refused",
-    arguments: [
-      "", "2023", "2023-11-14", "2023-11-14T22:13:20", "2023-02-29T00:00:00Z",
-      "2023-13-01T00:00:00Z",
-      "2023-11-14T24:00:00Z", "2023-11-14T22:60:00Z", "2023-11-14T22:13:60Z",
-      "2300-01-01T00:00:00Z",
-      "2023-11-14T22:13:20.Z", "2023-11-14T22:13:20.1234567890Z", "2023-11-14T22:13:20+2:00",
-      "2023-11-14T22:13:20Zx", "2023-11-14T22:13:20+24:00", "-023-11-14T22:13:20Z",
-    ])
-  func noTime(_ text: String) {
-    #expect(Timestamp(text) == nil)
-  }
-
   @Test("signals have names and numbers")
   func signals() {
     #expect(

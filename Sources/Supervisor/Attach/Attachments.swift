@@ -97,7 +97,7 @@ final class Attachments {
   }
 
   /// Hands on what the workload has written.
-  func send(_ bytes: [UInt8], isError: Bool) {
+  func send(_ bytes: UnsafeRawBufferPointer, isError: Bool) {
     guard !clients.isEmpty else { return }
     var rest = bytes[...]
     while !rest.isEmpty {
