@@ -10,10 +10,10 @@ BUILD_PACKAGES = libmnl-dev libseccomp-dev libcap-dev pkg-config
 TEST_PACKAGES = iproute2 nftables iputils-ping iputils-arping tcpdump strace qemu-system-x86 kmod udev busybox-static python3-pip nginx-light curl dnsmasq-base uidmap apparmor systemd dbus
 BENCH_PACKAGES = bubblewrap crun runc systemd-container
 
-# A start is dear by relocations and by libraries to load: what Debian has for it is linked in (all but libc, libm and
+# A start is dear by look-ups of conformances (so the compiler calls metadata accessors, not the runtime by name), relocations and by libraries to load: what Debian has for it is linked in (all but libc, libm and
 # libmnl), relocations packed (DT_RELR), what nobody calls left out. It stays position independent, and looks for no
 # library beside itself ($$ORIGIN).
-RELEASE = -c release --disable-local-rpath --pkg-config-path $(CURDIR)/$(BUILD)/static -Xswiftc -static-stdlib -Xswiftc -use-ld=lld \
+RELEASE = -c release -Xswiftc -Xfrontend -Xswiftc -disable-concrete-type-metadata-mangled-name-accessors --disable-local-rpath --pkg-config-path $(CURDIR)/$(BUILD)/static -Xswiftc -static-stdlib -Xswiftc -use-ld=lld \
   -Xlinker -L$(CURDIR)/$(BUILD)/static -Xlinker -z -Xlinker pack-relative-relocs \
   -Xlinker --gc-sections -Xlinker --no-export-dynamic -Xswiftc -Xclang-linker -Xswiftc -static-libgcc
 

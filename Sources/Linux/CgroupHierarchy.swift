@@ -39,12 +39,15 @@ public struct CgroupHierarchy: Sendable {
   /// Whether version 2 has all controllers, and so its usual place: no version 1 is beside it.
   public var isUnified: Bool { mountPoint == "/sys/fs/cgroup" }
 
+  /// That of this process, looked for once.
+  public static let current = find()
+
   /// Looks for it among this process's mounts; `nil` where there is none.
   ///
   /// In `ip netns exec`, which covers `/sys`, it is mounted anew for us alone, as PID 1 has it: a mount
   /// without the options of the first would take them away from the whole hierarchy
   /// (`apply_cgroup_root_flags`, kernel/cgroup/cgroup.c).
-  public static func find() -> CgroupHierarchy? {
+  private static func find() -> CgroupHierarchy? {
     if let mounts = try? readText("/proc/self/mountinfo"), let mount = mount(in: mounts),
       let found = CgroupHierarchy(mount, nil)
     {
@@ -72,35 +75,29 @@ public struct CgroupHierarchy: Sendable {
 
   /// The last mount of the type `cgroup2` in a text of proc(5)'s `/proc/PID/mountinfo`.
   static func mount(in text: String) -> Mount? {
-    for line in text.split(separator: "\n").reversed() {
-      let fields = line.split(separator: " ")
+    for line in text.utf8.split(separator: UInt8(ascii: "\n")).reversed() {
+      // Most lines are of other types: no more is done for them than has to be.
+      guard contains(line, " - cgroup2 ") else { continue }
+      let fields = Substring(line).split(separator: " ")
       guard let dash = fields.firstIndex(of: "-"), dash >= 6, fields.count > dash + 3,
         fields[dash + 1] == "cgroup2"
       else { continue }
       let options = fields[dash + 3].split(separator: ",").map(String.init)
       return Mount(
-        path: unescaped(fields[4]),
+        path: MountTable.path(fields[4]),
         isReadOnly: fields[5].split(separator: ",").contains("ro") || options.contains("ro"),
         options: options.filter { $0 != "rw" && $0 != "ro" })
     }
     return nil
   }
 
-  /// `\040` and the like, as the kernel writes blanks in paths.
-  private static func unescaped(_ text: Substring) -> String {
-    var bytes: [UInt8] = []
-    var rest = Array(text.utf8)[...]
-    while let byte = rest.popFirst() {
-      if byte == 0x5c, rest.count >= 3,
-        let code = UInt8(String(decoding: rest.prefix(3), as: UTF8.self), radix: 8)
-      {
-        bytes.append(code)
-        rest = rest.dropFirst(3)
-      } else {
-        bytes.append(byte)
+  private static func contains(_ line: Substring.UTF8View, _ word: StaticString) -> Bool {
+    let length = word.utf8CodeUnitCount
+    return line.withContiguousStorageIfAvailable { bytes in
+      (0..<max(0, bytes.count - length)).contains {
+        memcmp(bytes.baseAddress! + $0, word.utf8Start, length) == 0
       }
-    }
-    return String(decoding: bytes, as: UTF8.self)
+    } ?? true
   }
 
   /// The version 2 cgroup of a process, as `/proc/PID/cgroup` has it; `nil` where it has ended.

@@ -19,28 +19,28 @@ public struct MountTable: Sendable {
       }
       self.id = id
       self.parent = parent
-      place = Self.decode(fields[4])
+      place = MountTable.path(fields[4])
       attributes = MountAttributes(mountInfo: fields[5])
       isShared = fields[6...].prefix { $0 != "-" }.contains { $0.hasPrefix("shared:") }
     }
+  }
 
-    /// Blanks, tabs, line ends and `\` are written as `\040` and so on.
-    private static func decode(_ text: Substring) -> String {
-      var bytes: [UInt8] = []
-      var rest = Array(text.utf8)[...]
-      while let byte = rest.popFirst() {
-        let digits = rest.prefix(3)
-        if byte == 0x5c, digits.count == 3,
-          let value = UInt8(String(decoding: digits, as: UTF8.self), radix: 8)
-        {
-          bytes.append(value)
-          rest = rest.dropFirst(3)
-        } else {
-          bytes.append(byte)
-        }
+  /// Blanks, tabs, line ends and `\` are written as `\040` and so on.
+  static func path(_ text: Substring) -> String {
+    var bytes: [UInt8] = []
+    var rest = Array(text.utf8)[...]
+    while let byte = rest.popFirst() {
+      let digits = rest.prefix(3)
+      if byte == 0x5c, digits.count == 3,
+        let value = UInt8(String(decoding: digits, as: UTF8.self), radix: 8)
+      {
+        bytes.append(value)
+        rest = rest.dropFirst(3)
+      } else {
+        bytes.append(byte)
       }
-      return String(decoding: bytes, as: UTF8.self)
     }
+    return String(decoding: bytes, as: UTF8.self)
   }
 
   public let entries: [Entry]

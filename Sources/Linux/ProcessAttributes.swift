@@ -13,8 +13,13 @@ public enum LimitKind: Int32, Hashable, Sendable, CaseIterable {
   }
 
   /// As `--ulimit` and ulimit(1) name it: `nofile`.
-  public var shortName: String { self == .addressSpace ? "as" : "\(self)" }
+  public var shortName: String { Self.names[Int(rawValue)] }
   public var specName: String { "RLIMIT_\(shortName.uppercased())" }
+
+  private static let names = [
+    "cpu", "fsize", "data", "stack", "core", "rss", "nproc", "nofile", "memlock", "as", "locks",
+    "sigpending", "msgqueue", "nice", "rtprio", "rttime",
+  ]
 }
 
 /// A limit of a process, setrlimit(2).

@@ -5,7 +5,7 @@ import OCI
 /// the one hierarchy of version 2, or a directory with those of version 1.
 enum CgroupLayout {
   /// Whether the host has version 2 alone.
-  static var isUnified: Bool { CgroupHierarchy.find()?.isUnified == true }
+  static var isUnified: Bool { CgroupHierarchy.current?.isUnified == true }
 
   /// The mounts that stand for one of a spec; it itself if it is no such, or names its controllers.
   static func expand(_ mount: Spec.Mount) -> [Spec.Mount] {

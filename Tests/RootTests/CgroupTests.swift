@@ -5,7 +5,7 @@ import Testing
 /// What holds on every machine: this one may have version 1 beside version 2.
 @Suite("cgroups", .serialized)
 struct CgroupTests {
-  private static let hierarchy = CgroupHierarchy.find()
+  private static let hierarchy = CgroupHierarchy.current
   private static let isWritable = hierarchy.map { !$0.isReadOnly } ?? false
 
   @Test("an instance without limits runs, whatever cgroups this machine has")

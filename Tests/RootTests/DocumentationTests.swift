@@ -32,7 +32,7 @@ struct DocumentationTests {
           words.insert(contentsOf: ["--driver", "macvlan"], at: 2)
         }
         // Where version 1 has the controllers there are no limits.
-        if CgroupHierarchy.find()?.controllers.contains("memory") != true {
+        if CgroupHierarchy.current?.controllers.contains("memory") != true {
           if words.first == "update" { continue }
           for option in ["--memory", "--cpus", "--pids-limit"] {
             if let index = words.firstIndex(of: option) { words.removeSubrange(index...index + 1) }

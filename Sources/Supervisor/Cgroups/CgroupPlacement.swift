@@ -71,7 +71,7 @@ struct CgroupPlacement {
 
   /// The same for this machine.
   static func find(_ plan: CgroupPlan, id: String) throws(SupervisorError) -> CgroupPlacement? {
-    try find(plan, id: id, hierarchy: .find(), isSystemd: CgroupHierarchy.isSystemd)
+    try find(plan, id: id, hierarchy: .current, isSystemd: CgroupHierarchy.isSystemd)
   }
 
   static func noCgroup(of name: String) -> String {

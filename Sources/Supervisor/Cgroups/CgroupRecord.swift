@@ -17,7 +17,7 @@ public struct CgroupRecord: Hashable, Sendable, Codable {
 
   /// Opens it; `nil` where it has gone, or another has its place.
   func open() throws -> Cgroup? {
-    guard let hierarchy = CgroupHierarchy.find() else { return nil }
+    guard let hierarchy = CgroupHierarchy.current else { return nil }
     let cgroup: Cgroup
     do { cgroup = try Cgroup(opening: path, in: hierarchy) } catch {
       if error.errno == .noSuchFileOrDirectory { return nil }
