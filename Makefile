@@ -10,12 +10,17 @@ BUILD_PACKAGES = libmnl-dev libseccomp-dev libcap-dev pkg-config
 TEST_PACKAGES = iproute2 nftables iputils-ping iputils-arping tcpdump strace qemu-system-x86 kmod udev busybox-static python3-pip nginx-light curl dnsmasq-base uidmap apparmor systemd dbus
 BENCH_PACKAGES = bubblewrap crun runc systemd-container
 
-# A start is dear by look-ups of conformances (so the compiler calls metadata accessors, not the runtime by name), relocations and by libraries to load: what Debian has for it is linked in (all but libc, libm and
-# libmnl), relocations packed (DT_RELR), what nobody calls left out. It stays position independent, and looks for no
-# library beside itself ($$ORIGIN).
-RELEASE = -c release -Xswiftc -Xfrontend -Xswiftc -disable-concrete-type-metadata-mangled-name-accessors --disable-local-rpath --pkg-config-path $(CURDIR)/$(BUILD)/static -Xswiftc -static-stdlib -Xswiftc -use-ld=lld \
-  -Xlinker -L$(CURDIR)/$(BUILD)/static -Xlinker -z -Xlinker pack-relative-relocs \
-  -Xlinker --gc-sections -Xlinker --no-export-dynamic -Xswiftc -Xclang-linker -Xswiftc -static-libgcc
+# What a start costs lies here too. Swift's libraries and Debian's libseccomp and libcap are linked in, what nobody
+# calls is left out. The compiler calls metadata accessors, where the runtime would search all conformances by name.
+# The executable has its fixed place (as those of Go's tools have), so that nothing in it is relocated, nor made this
+# process's own memory; libraries, stack and heap stay at random. No library is looked for beside it ($$ORIGIN).
+empty :=
+SWIFTC = -Xswiftc $(empty)
+CLANG = -Xswiftc -Xclang-linker -Xswiftc $(empty)
+RELEASE = -c release --disable-local-rpath --pkg-config-path $(CURDIR)/$(BUILD)/static $(SWIFTC)-static-stdlib \
+  $(SWIFTC)-Xfrontend $(SWIFTC)-disable-concrete-type-metadata-mangled-name-accessors \
+  $(SWIFTC)-use-ld=lld -Xlinker -L$(CURDIR)/$(BUILD)/static -Xlinker --gc-sections -Xlinker --no-export-dynamic \
+  $(CLANG)-static-libgcc $(CLANG)-no-pie
 
 all: binary ## Build the release binary, .build/swrun (the default)
 
