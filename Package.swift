@@ -37,7 +37,8 @@ let package = Package(
       name: "Sandbox", dependencies: ["Network", "OCI", "Linux", "CLinux", system],
       swiftSettings: strict),
     .target(
-      name: "Supervisor", dependencies: ["Sandbox", "Network", "OCI", "JSON", "Linux", "CLinux", system],
+      name: "Supervisor",
+      dependencies: ["Sandbox", "Network", "OCI", "JSON", "Linux", "CLinux", system],
       swiftSettings: strict),
     .executableTarget(
       name: "swrun",
@@ -57,7 +58,8 @@ let package = Package(
     .testTarget(
       name: "UnitTests",
       dependencies: [
-        "Linux", "Netlink", "JSON", "OCI", "Network", "Sandbox", "Supervisor", "swrun", "TestSupport",
+        "Linux", "Netlink", "JSON", "OCI", "Network", "Sandbox", "Supervisor", "swrun",
+        "TestSupport",
         arguments,
       ],
       swiftSettings: strict),

@@ -25,7 +25,8 @@ struct SeccompCache {
   /// It follows from them and from this very executable; to put it together only to look it up would
   /// cost more than all else here.
   func defaultProgram(capabilities: Set<String>) throws -> [UInt8] {
-    let source = "default \(try identity(of: "/proc/self/exe")) \(capabilities.sorted().joined(separator: " "))"
+    let source =
+      "default \(try identity(of: "/proc/self/exe")) \(capabilities.sorted().joined(separator: " "))"
     return try program(from: Array(source.utf8)) { .standard(capabilities: capabilities) }
   }
 

@@ -294,7 +294,7 @@ struct BridgeRootTests {
       let before = try world.rules()
       try world.greet("one", "--net", "bridge", "-p", "8080:80")
       let state = try world.swrun("inspect", "one").output
-      let monitor = state.split(separator: "\"monitor\"").last?.split(separator: "\"pid\" : ")
+      let monitor = state.split(separator: "\"monitor\"").last?.split(separator: "\"pid\": ")
         .dropFirst()
         .first?.prefix { $0.isNumber }
       kill(try #require(monitor.flatMap { Int32($0) }), SIGKILL)

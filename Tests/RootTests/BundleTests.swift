@@ -90,7 +90,7 @@ struct BundleTests {
       #expect(seen.lines == ["64", "128", "unlimited", "1", "0", "99", "7"], "\(seen)")
       #expect(try readText("/proc/sys/kernel/shmmni") == before)
       #expect(try world.host("cat", "/proc/sys/net/ipv4/ip_forward").output == "0\n")
-      #expect(try world.swrun("inspect", "web").output.contains("\"a.b\" : \"c\""))
+      #expect(try world.swrun("inspect", "web").output.contains("\"a.b\": \"c\""))
     }
   }
 
@@ -157,8 +157,8 @@ struct BundleTests {
       }
       #expect(result.lines.count == 7)
       let json = try world.swrun("bundle", "validate", "--format", "json", wrong)
-      #expect(json.code == 1 && json.output.contains("\"path\" : \"process.rlimits[0].soft\""))
-      #expect(json.output.contains("\"valid\" : false"))
+      #expect(json.code == 1 && json.output.contains("\"path\": \"process.rlimits[0].soft\""))
+      #expect(json.output.contains("\"valid\": false"))
       let refused = try world.swrun("--bundle", wrong)
       #expect(refused.code == 125 && refused.errors.contains("6 more"), "\(refused)")
 

@@ -25,7 +25,7 @@ struct ConnectionTests {
           $0.hasPrefix("default via 10.20.20.1 dev eth0")
         } == [true])
       #expect(try world.swrun("ps").lines[1].contains("10.20.20.2/24,10.40.0.2/24"))
-      #expect(try world.swrun("network", "inspect", "side").output.contains("\"name\" : \"web\""))
+      #expect(try world.swrun("network", "inspect", "side").output.contains("\"name\": \"web\""))
 
       let twice = try world.swrun("network", "connect", "side", "web")
       #expect(twice.code == 125 && twice.errors.contains("is on the network side already"))

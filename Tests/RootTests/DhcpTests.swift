@@ -33,7 +33,7 @@ struct DhcpTests {
       let parent = try world.host("cat", "/sys/class/net/eth0/address").lines[0]
       let id = "web/eth0@\(parent.split(separator: ":").joined())"
       for part in [
-        "\"server\" : \"10.20.20.1\"", "\"clientId\" : \"\(id)\"", "lan.example", "\"expires\"",
+        "\"server\": \"10.20.20.1\"", "\"clientId\": \"\(id)\"", "lan.example", "\"expires\"",
       ] {
         #expect(state.contains(part), "\(part) \(state)")
       }

@@ -30,7 +30,7 @@ struct DoctorTests {
       #expect(directoryEntries("\(world.directory)/lib") == [])
       #expect(directoryEntries("\(world.directory)/run") == [])
       let json = try world.swrun("doctor", "--format", "json", "eth0").output
-      #expect(json.contains("\"grade\" : \"ok\"") && json.contains("\"subject\" : \"eth0\""))
+      #expect(json.contains("\"grade\": \"ok\"") && json.contains("\"subject\": \"eth0\""))
       let missing = try world.swrun("doctor", "eth7")
       #expect(missing.code == 125 && missing.errors.contains("no interface is called \"eth7\""))
     }
@@ -170,7 +170,7 @@ struct DoctorTests {
       #expect(try world.host("sysctl", "-n", "net.ipv4.conf.eth1.proxy_arp").output == "0\n")
       // Who lives keeps what it has.
       #expect(try world.swrun("exec", "alive", "ip", "addr").output.contains("10.20.20.3/24"))
-      #expect(try world.swrun("network", "inspect", "lan").output.contains("\"used\" : 1"))
+      #expect(try world.swrun("network", "inspect", "lan").output.contains("\"used\": 1"))
       _ = try world.swrun("rm", "-f", "alive", "dead")
       #expect(try world.leftovers() == [])
     }

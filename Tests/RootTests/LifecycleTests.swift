@@ -133,10 +133,10 @@ struct LifecycleTests {
       #expect(try world.swrun("ps", "-aq").lines.count == 2)
       #expect(try world.swrun("ps", "--filter", "status=exited").lines[1].contains("ended"))
       let json = try world.swrun("ps", "-a", "--format", "json").output
-      #expect(json.contains("\"name\" : \"ended\"") && json.contains("\"exitCode\" : 0"))
+      #expect(json.contains("\"name\": \"ended\"") && json.contains("\"exitCode\": 0"))
       let inspected = try world.swrun("inspect", "web").output
       #expect(
-        inspected.contains("\"noNewPrivileges\" : true") && inspected.contains("\"args\" : ["))
+        inspected.contains("\"noNewPrivileges\": true") && inspected.contains("\"args\": ["))
     }
   }
 }

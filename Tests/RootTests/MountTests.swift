@@ -41,7 +41,7 @@ struct MountTests {
 
   /// `place options - type` of each mount of the instance, without what differs from run to run.
   private static let listing =
-    "awk '{ for (i = 7; $i != \"-\"; i++); print $5, $6, ($7 ~ /shared/ ? \"shared\" : $7 ~ /master/ ? \"slave\" : \"\"), $(i + 1), $(i + 3) }' /proc/self/mountinfo | sort"
+    "awk '{ for (i = 7; $i != \"-\"; i++); print $5, $6, ($7 ~ /shared/ ? \"shared\": $7 ~ /master/ ? \"slave\": \"\"), $(i + 1), $(i + 3) }' /proc/self/mountinfo | sort"
 
   @Test("the options of mounts are there, with the new calls and with mount(2) alone")
   func options() throws {

@@ -46,10 +46,10 @@ struct NetworkTests {
       #expect(try world.swrun("network", "ls", "-q").output == "yeni_ag_l2\n")
       let shown = try world.swrun("network", "inspect", "yeni_ag_l2").output
       for text in [
-        "\"driver\" : \"ipvlan\"", "\"mode\" : \"l2\"", "\"parent\" : \"eth0\"",
-        "\"gateway\" : \"10.20.20.1\"", "\"used\" : 0",
+        "\"driver\": \"ipvlan\"", "\"mode\": \"l2\"", "\"parent\": \"eth0\"",
+        "\"gateway\": \"10.20.20.1\"", "\"used\": 0",
         // 254, less the gateway and the host's own address.
-        "\"free\" : 252",
+        "\"free\": 252",
       ] { #expect(shown.contains(text), "\(text) is not in \(shown)") }
       let explained = try world.swrun("--explain", "--net", "yeni_ag_l2", "--", "true")
       // This kernel may have no ipvlan; the plan needs none.
@@ -72,8 +72,8 @@ struct NetworkTests {
       #expect(try world.lan("ping", "-c1", "-W5", "10.20.20.4").code == 0)
       #expect(try world.swrun("network", "ls").lines[1].hasSuffix(" 3"))
       let shown = try world.swrun("network", "inspect", "lan").output
-      #expect(shown.contains("\"used\" : 3") && shown.contains("\"free\" : 248"), "\(shown)")
-      #expect(shown.contains("\"name\" : \"b\"") && shown.contains("\"10.20.20.4/24\""))
+      #expect(shown.contains("\"used\": 3") && shown.contains("\"free\": 248"), "\(shown)")
+      #expect(shown.contains("\"name\": \"b\"") && shown.contains("\"10.20.20.4/24\""))
       let used = try world.swrun("network", "rm", "lan")
       #expect(
         used.code == 125 && used.errors.contains("the network lan is in use by a, b, c"), "\(used)")
@@ -119,7 +119,7 @@ struct NetworkTests {
         #expect(result.code == 125 && result.errors.contains(text), "\(address): \(result)")
         #expect(result.errors.split(separator: "\n").count == 1)
       }
-      #expect(try world.swrun("network", "inspect", "lan").output.contains("\"used\" : 1"))
+      #expect(try world.swrun("network", "inspect", "lan").output.contains("\"used\": 1"))
     }
   }
 
@@ -135,7 +135,7 @@ struct NetworkTests {
       #expect(try addresses(world, "b").sorted() == ["10.20.20.129/24", "fd20::77/64"])
       let shown = try world.swrun("network", "inspect", "lan").output
       // More than a number in JSON can hold: 2^64, less the network, the gateway and two leases.
-      #expect(shown.contains("\"free\" : \"18446744073709551612\""), "\(shown)")
+      #expect(shown.contains("\"free\": \"18446744073709551612\""), "\(shown)")
       _ = try world.swrun("rm", "-f", "a", "b")
       #expect(try world.leftovers() == [])
     }
@@ -215,7 +215,7 @@ struct NetworkTests {
       try removeTree("\(leases)/\(boot)")
       try removeTree("\(world.directory)/run")
       #expect(try world.swrun("network", "ls", "-q").output == "lan\n")
-      #expect(try world.swrun("network", "inspect", "lan").output.contains("\"used\" : 0"))
+      #expect(try world.swrun("network", "inspect", "lan").output.contains("\"used\": 0"))
       #expect(try start(world, "a", "lan").code == 0)
       #expect(try addresses(world, "a") == ["10.20.20.2/24"])
       _ = try world.swrun("rm", "-f", "a")
@@ -270,7 +270,7 @@ struct NetworkTests {
           try world.swrun("network", "ls", "-q", "--filter", filter).lines == names, "\(filter)")
       }
       let json = try world.swrun("network", "ls", "--format", "json").output
-      #expect(json.contains("\"subnets\" : [") && json.contains("\"fd09::/64\""))
+      #expect(json.contains("\"subnets\": [") && json.contains("\"fd09::/64\""))
       let wrong = try world.swrun("network", "ls", "--filter", "nmae=x")
       #expect(wrong.code == 125 && wrong.errors.contains("did you mean name?"))
     }
@@ -315,7 +315,7 @@ struct NetworkTests {
         shown.compactMap { $0.firstMatch(of: #/10\.9\.0\.\d+/#).map { String($0.0) } })
       // .1 is the gateway: 2 to 51, the lowest of all.
       #expect(addresses == Set((2...51).map { "10.9.0.\($0)" }))
-      #expect(try world.swrun("network", "inspect", "lan").output.contains("\"used\" : 50"))
+      #expect(try world.swrun("network", "inspect", "lan").output.contains("\"used\": 50"))
       _ = try world.swrun(["rm", "-f"] + world.swrun("ps", "-q").lines)
       #expect(try world.leftovers() == [])
     }

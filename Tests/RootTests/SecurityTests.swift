@@ -179,7 +179,7 @@ struct SecurityTests {
       let looking = try world.swrun(
         "exec", "--security-opt", "landlock=off", "w", "sh", "-c", inside)
       #expect(looking.output.hasPrefix("pipe:"), "\(looking)")
-      #expect(try world.swrun("inspect", "w").output.contains(#""inForce" : true"#))
+      #expect(try world.swrun("inspect", "w").output.contains(#""inForce": true"#))
       let admin = try world.swrun(
         "--rm", "--cap-add", "SYS_ADMIN", "--", "mount", "-t", "tmpfs", "x", "/mnt")
       #expect(admin.code == 0, "\(admin)")

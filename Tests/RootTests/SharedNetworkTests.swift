@@ -7,7 +7,7 @@ import Testing
 struct SharedNetworkTests {
   private func networkOf(_ world: World, _ name: String) throws -> String {
     let rows = try world.swrun("ps", "--filter", "name=\(name)", "--format", "json").output
-    let start = try #require(rows.firstRange(of: "\"network\" : [\n"))
+    let start = try #require(rows.firstRange(of: "\"network\": [\n"))
     return rows[start.upperBound...].split(separator: "\"", maxSplits: 2).dropFirst().first.map(
       String.init) ?? ""
   }

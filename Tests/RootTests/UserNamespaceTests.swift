@@ -47,7 +47,7 @@ struct UserNamespaceTests {
         "exec", "-t", "-u", "0", "u", "sh", "-c", "tty; stat -c %u $(tty)")
       #expect(terminal.output == "/dev/pts/0\r\n0\r\n", "\(terminal)")
       let known = try world.swrun("inspect", "u")
-      #expect(known.output.contains("\"hostID\" : 100000"), "\(known)")
+      #expect(known.output.contains("\"hostID\": 100000"), "\(known)")
       _ = try world.swrun("rm", "-f", "u")
       _ = try exec.finish()
       #expect(try world.leftovers() == [])
