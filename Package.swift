@@ -64,7 +64,8 @@ let package = Package(
       ],
       swiftSettings: strict),
     .testTarget(
-      name: "RootTests", dependencies: ["TestSupport", "Supervisor", "OCI"], swiftSettings: strict),
+      name: "RootTests", dependencies: ["TestSupport", "Supervisor", "OCI", "JSON"],
+      swiftSettings: strict),
     .testTarget(
       name: "GuestTests", dependencies: ["TestSupport", "Supervisor"], swiftSettings: strict),
   ],

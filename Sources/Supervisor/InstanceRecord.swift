@@ -4,16 +4,33 @@ import Linux
 final class InstanceRecord {
   let store: InstanceStore
   private(set) var state: InstanceState
+  /// As the events tell it; `nil` before the first.
+  private var told: InstanceState?
 
   init(_ store: InstanceStore, _ state: InstanceState) {
     self.store = store
     self.state = state
   }
 
-  /// Changes the state and publishes it.
+  /// Changes the state, publishes it and tells of it.
   func update(_ body: (inout InstanceState) -> Void) throws {
     body(&state)
     try store.write(state)
+    // With `--rm` its end is told of together with its removal.
+    if !(state.removed && state.status == .exited) { tell() }
+  }
+
+  /// Tells of what has changed since the last time, by one write; until the workload runs, of nothing.
+  ///
+  /// - Parameter removal: all that is recorded of it has gone.
+  func tell(removal: Bool = false) {
+    guard told != nil || state.isRunning else { return }
+    var events = Event.changes(from: told, to: state, at: .now)
+    if removal { events.append(Event.removal(of: state, at: .now)) }
+    told = state
+    do { try EventLog(root: store.root).append(events) } catch {
+      warn("events cannot be told: \(error)")
+    }
   }
 
   /// Notes what has gone wrong without stopping the instance.

@@ -111,6 +111,7 @@ public struct Lifecycle {
     if state.bootId == (try? bootIdentity()) { try store.state(state.id)?.cgroup?.remove() }
     let shared = try store.hold()
     try store.remove(state.id, name: state.name)
+    store.tell([Event.removal(of: state, at: .now)])
     _ = consume shared
   }
 }

@@ -386,6 +386,7 @@ public struct Runner {
     guard state.removed else { return }
     let shared = try store.hold()
     try store.remove(state.id, name: state.name)
+    record.tell(removal: true)
     _ = consume shared
   }
 }

@@ -31,25 +31,30 @@ public struct Sweeper {
   }
 
   private func putRight(_ id: String) throws {
-    guard var state = store.state(id) else {
+    guard let former = store.state(id) else {
       // It was claimed, and its monitor has died before it wrote anything.
       NetworkClaims(store: store, id: id).releaseAll([])
       try store.remove(id, name: nil)
       return
     }
+    var state = former
     let sameBoot = (try? bootIdentity()) == state.bootId
     if sameBoot, let process = state.process { end(process) }
     if sameBoot { try state.cgroup?.remove() }
     NetworkClaims(store: store, id: id).releaseAll(state.networks)
-    if state.removed || state.status == .creating {
-      try store.remove(id, name: state.name)
-      return
-    }
+    if former.status == .creating { return try store.remove(id, name: state.name) }
     state.status = .exited
     state.exitCode = sameBoot ? 128 + SIGKILL : 255
     state.error = sameBoot ? "its monitor was killed" : "the machine was started again"
     state.finished = .now
-    try store.write(state)
+    var events = Event.changes(from: former, to: state, at: .now)
+    if state.removed {
+      try store.remove(id, name: state.name)
+      events.append(Event.removal(of: state, at: .now))
+    } else {
+      try store.write(state)
+    }
+    store.tell(events)
   }
 
   /// Its parent's death signal has reached it already, unless the workload is PID 1 and switched it

@@ -10,6 +10,7 @@ struct Swrun: ParsableCommand {
 
   private static let verbs: [(name: String, type: any ParsableCommand.Type)] = [
     ("run", Run.self), ("ps", Ps.self), ("exec", Exec.self), ("logs", Logs.self),
+    ("events", Events.self),
     ("stop", Stop.self), ("kill", Kill.self), ("rm", Rm.self), ("inspect", Inspect.self),
     ("wait", Wait.self), ("attach", Attach.self), ("port", Port.self), ("pause", Pause.self),
     ("unpause", Unpause.self),
@@ -23,7 +24,7 @@ struct Swrun: ParsableCommand {
     abstract: "Give a process its own address on the network.",
     usage: """
       swrun [run] [--net KIND:PARENT[:MODE[:FLAG]]] [--ip ADDRESS] [options] [--] COMMAND [ARG...]
-      swrun ps | exec | logs | stop | kill | rm | inspect | wait | attach | port
+      swrun ps | exec | logs | events | stop | kill | rm | inspect | wait | attach | port
       swrun pause | unpause | update | stats | top | network | netns
       swrun spec | bundle | doctor | gc
       """,
