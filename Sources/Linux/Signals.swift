@@ -69,14 +69,26 @@ public enum Signal {
     return read(fd.rawValue, &info, size) == size ? CInt(bitPattern: info.ssi_signo) : nil
   }
 
+  /// Signals that ask to end.
+  public static let interruptions: Set<CInt> = [SIGHUP, SIGINT, SIGQUIT, SIGTERM]
+
+  /// Whether ``takeInterruption(from:)`` has ever found one; one thread calls it.
+  nonisolated(unsafe) public private(set) static var wasInterrupted = false
+
   /// Takes what a descriptor of ``descriptor(of:)`` holds.
   ///
   /// - Returns: whether a signal is among it that asks to end.
   public static func takeInterruption(from fd: FileDescriptor) -> Bool {
     var ends = false
     while let signal = next(from: fd) {
-      if [SIGHUP, SIGINT, SIGQUIT, SIGTERM].contains(signal) { ends = true }
+      if interruptions.contains(signal) { ends = true }
     }
+    if ends { wasInterrupted = true }
     return ends
+  }
+
+  /// The name of a signal without `SIG`; its number where it has none.
+  public static func name(of number: CInt) -> String {
+    names.first { $0.1 == number }?.0 ?? "\(number)"
   }
 }

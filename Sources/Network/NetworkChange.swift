@@ -108,8 +108,6 @@ struct Wait: ~Copyable {
   private let limit: Alarm
   private let interruption: FileDescriptor?
 
-  private static let signals: Set<CInt> = [SIGINT, SIGTERM, SIGHUP, SIGQUIT]
-
   init(seconds: Int, interruption: FileDescriptor?) throws {
     let epoll = try Epoll()
     let limit = try Alarm()
@@ -137,10 +135,8 @@ struct Wait: ~Copyable {
   static func checkSignals(
     _ interruption: FileDescriptor?, for what: String
   ) throws(NetworkError) {
-    while let interruption, let signal = Signal.next(from: interruption) {
-      if signals.contains(signal) {
-        throw NetworkError("interrupted while waiting for \(what)")
-      }
+    if let interruption, Signal.takeInterruption(from: interruption) {
+      throw NetworkError("interrupted while waiting for \(what)")
     }
   }
 }
