@@ -22,6 +22,15 @@ extension InterfacePlan {
     routes += leasedRoutes(new)
   }
 
+  /// The same before the LAN and other interfaces have had their say, to be made once more.
+  public func withoutLease() -> InterfacePlan {
+    var plan = self
+    plan.adopt(nil)
+    plan.routes += plan.spareRoutes
+    plan.spareRoutes = []
+    return plan
+  }
+
   /// Leaves the default route to another interface that has one already.
   public mutating func settle(beside others: [InterfacePlan]) {
     for route in routes where route.isDefault && spec.metric == nil {

@@ -1,35 +1,74 @@
 import CLinux
 import Glibc
 import Linux
+import Sandbox
 import SystemPackage
 
 /// A monitor that goes on after the command that started it has ended.
 enum Background {
-  /// Forks a process into a session of its own, which does `work`. This process waits until that
-  /// calls what it is given, or ends without.
+  /// Has a process do `work` that is nobody's child, daemon(7): in a session of its own which it does not
+  /// lead, so that no terminal can become its own. This process waits until that calls what it is given,
+  /// or ends without.
   ///
-  /// - Returns: what `whenReady` returns, or the exit code with which the background process failed; its
-  ///   error has been written by itself.
+  /// - Parameter report: gets the error with which the background process fails.
+  /// - Returns: what `whenReady` returns, or the exit code with which the background process failed.
   static func start(
-    _ work: (_ ready: () throws -> Void) throws -> Int32, whenReady: () throws -> Int32
+    reporting report: (String) -> Void, _ work: (_ ready: () throws -> Void) throws -> Int32,
+    whenReady: () throws -> Int32
   ) throws -> Int32 {
     let pipe = try DescriptorPair.pipe()
     let pid = try check("fork", "", swrun_fork())
     if pid == 0 {
       setsid()
-      // Nothing of the caller's is kept busy: neither its directory nor, once all is well, its
-      // terminal.
+      guard swrun_fork() == 0 else { return leave() }
+      // PR_SET_CHILD_SUBREAPER: what an instance leaves behind in the PID namespace of others is ours to
+      // collect.
+      swrun_prctl(36, 1, 0, 0, 0)
+      return become(pipe.second.fd, report, work)
+    }
+    let between = try Pidfd(pid: pid)
+    _ = try between.wait()
+    close(pipe.second.release().rawValue)
+    guard let word = try pipe.first.fd.readSome(1).first else {
+      throw SupervisorError("the instance's monitor was killed before the workload ran")
+    }
+    if word == readyWord {
+      whenReady()
+      return 0
+    }
+    // It has something to say, and closes its end when that is said.
+    _ = try pipe.first.fd.readSome(1)
+    return Int32(word)
+  }
+
+  private static func leave() -> Int32 { _exit(0) }
+
+  /// An exit code is never 0 here.
+  private static let readyWord: UInt8 = 0
+
+  /// Never returns to what the caller would do next: that is for the process which it has started.
+  private static func become(
+    _ starter: FileDescriptor, _ report: (String) -> Void,
+    _ work: (_ ready: () throws -> Void) throws -> Int32
+  ) -> Int32 {
+    var isReady = false
+    do {
       _ = try work {
+        // Nothing of the caller's is kept busy: neither its directory nor, once all is well, its
+        // terminal.
         try check("chdir", "/", chdir("/"))
         let null = try Descriptor.null()
         for standard in CInt(0)...2 { try check("dup2", "", dup2(null.fd.rawValue, standard)) }
-        try pipe.second.fd.writeEverything([1])
+        try starter.writeEverything([readyWord])
+        close(starter.rawValue)
+        isReady = true
       }
-      _exit(0)
+    } catch {
+      let code = (error as? SandboxError)?.exitCode ?? 125
+      if !isReady { try? starter.writeEverything([UInt8(clamping: code)]) }
+      report("\(error)")
+      _exit(code)
     }
-    let child = try Pidfd(pid: pid)
-    close(pipe.second.release().rawValue)
-    if try pipe.first.fd.readSome(1).isEmpty { return try child.wait().code }
-    return try whenReady()
+    _exit(0)
   }
 }

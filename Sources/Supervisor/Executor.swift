@@ -37,8 +37,7 @@ public struct Executor {
   public func run(in state: InstanceState) throws -> Int32 {
     try Rootless(store).obtain(in: state)
     guard store.isAlive(state.id), let process = state.process?.open() else {
-      throw SupervisorError(
-        "\(state.name) is not running; swrun ps lists those that are")
+      throw (store.state(state.id) ?? state).notRunning()
     }
     if interactive, terminal, !isTerminal(.standardInput) {
       throw SupervisorError(
@@ -79,7 +78,7 @@ public struct Executor {
         status: "running", bundle: store.directory(state.id))
     }
     var session = try Session(
-      running, signals: signals, output: nil, errors: nil, log: nil,
+      running, signals: signals.fd, output: nil, errors: nil, log: nil,
       relaysInput: interactive && terminal)
     return try session.wait().code
   }

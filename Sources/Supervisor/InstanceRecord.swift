@@ -7,14 +7,19 @@ final class InstanceRecord {
   /// As the events tell it; `nil` before the first.
   private var told: InstanceState?
 
-  init(_ store: InstanceStore, _ state: InstanceState) {
+  /// - Parameter former: what it was before it was started again.
+  init(_ store: InstanceStore, _ state: InstanceState, again former: InstanceState? = nil) {
     self.store = store
     self.state = state
+    told = former
   }
 
   /// Changes the state, publishes it and tells of it.
-  func update(_ body: (inout InstanceState) -> Void) throws {
+  ///
+  /// - Parameter publishing: false where the next change is enough for that.
+  func update(publishing: Bool = true, _ body: (inout InstanceState) -> Void) throws {
     body(&state)
+    guard publishing else { return }
     try store.write(state)
     // With `--rm` its end is told of together with its removal.
     if !(state.removed && state.status == .exited) { tell() }

@@ -6,32 +6,46 @@ public import Sandbox
 
 /// What is known of an instance: written by its monitor, read by every other command.
 public struct InstanceState: Sendable, Codable {
-  public enum Status: String, Sendable, Codable {
-    /// Claimed; the workload is not there yet.
+  public enum Status: String, CaseIterable, Sendable, Codable {
+    /// Recorded, and not started yet.
+    case created
+    /// Claimed by a monitor; the workload is not there yet.
     case creating
     case running
     /// It runs no further until `swrun unpause`.
     case paused
+    /// Its workload has ended, and its monitor launches it again in a moment.
+    case restarting
     case exited
+    /// It has ended, and something of it could not be removed.
+    case dead
+
+    /// Whether nobody watches it.
+    var isAtRest: Bool { self == .created || self == .exited || self == .dead }
   }
 
   /// 64 hex digits.
   public let id: String
-  public let name: String
+  public var name: String
   public let command: [String]
   public var status: Status
-  public let created: Timestamp
+  /// What it was before it was started again, until that is done; `nil`: it is new, or runs.
+  public var former: Status?
+  public var created: Timestamp
   public var started: Timestamp?
   public var finished: Timestamp?
   /// 0 to 255 once it has ended.
   public var exitCode: Int32?
+  /// The name of the signal that has ended it, as the exit code tells it.
+  public var signal: String?
   /// Why it ended, where that was not the workload's doing.
   public var error: String?
   /// What has gone wrong without ending it: hooks of `poststart` and `poststop` that have failed.
   public var warnings: [String]?
   /// PID 1 of the instance, as the host numbers it.
   public var process: ProcessIdentity?
-  public let monitor: ProcessIdentity
+  /// Who watches it, or did.
+  public var monitor: ProcessIdentity?
   public let bootId: String
   public let detached: Bool
   public let terminal: Bool
@@ -54,8 +68,39 @@ public struct InstanceState: Sendable, Codable {
   /// Whether the kernel has killed a process of it for want of memory; `nil`: no.
   public var oomKilled: Bool?
 
+  /// `--restart`; `nil` in states of before: `no`.
+  public var restart: String?
+  /// How many times its monitor has launched it again; `nil`: never.
+  public var restartCount: Int?
+  /// `--stop-signal`
+  public var stopSignal: Int32?
+  /// `--stop-timeout`, in seconds.
+  public var stopTimeout: Int?
+  /// Whether it has the PID namespace of others, so that nobody but swrun's init ends what the workload
+  /// leaves behind; `nil`: no.
+  public var sharesProcesses: Bool?
+
   /// Whether its workload is there, paused or not.
   public var isRunning: Bool { status == .running || status == .paused }
+
+  /// Whether its last run is over.
+  var hasEnded: Bool { status == .exited || status == .restarting || status == .dead }
+
+  /// Whether it has something of the host: all but those at rest.
+  public var isActive: Bool { !status.isAtRest }
+
+  /// Why nothing can be done with its workload now.
+  func notRunning() -> SupervisorError {
+    switch status {
+    case .restarting:
+      SupervisorError(
+        "\(name) is about to be launched again; wait until it runs, or stop it: swrun stop \(name)")
+    case .creating: SupervisorError("\(name) is being started; try again in a moment")
+    case .created:
+      SupervisorError("\(name) has not been started yet: swrun start \(name)")
+    default: SupervisorError("\(name) is not running; swrun ps lists those that are")
+    }
+  }
 
   /// The ids of its user namespace, where `--userns auto` may give those outside to nobody else.
   public var userMaps: UserMaps?
@@ -176,7 +221,7 @@ public struct InstanceState: Sendable, Codable {
 
   /// The host's ports that lead to the instance now.
   public var publishedPorts: [PortBinding] {
-    status == .exited ? [] : networks.flatMap { $0.ports ?? [] }
+    isActive ? networks.flatMap { $0.ports ?? [] } : []
   }
 
   /// The first 12 digits, as listings show them.
@@ -184,7 +229,7 @@ public struct InstanceState: Sendable, Codable {
 
   /// The slaves that this instance has on parents of the namespace `host`.
   func slaves(on host: FileIdentity) -> [Slave] {
-    guard hostNamespace.identity == host, status != .exited else { return [] }
+    guard hostNamespace.identity == host, isActive else { return [] }
     return networks.compactMap { record in
       guard let spec = try? NetworkSpec(parsing: record.network) else { return nil }
       return Slave(

@@ -7,8 +7,8 @@ public import OCI
 /// The directories in which instances are recorded:
 ///
 ///     ROOT/lock  names/NAME -> ID  rootfs/  seccomp/  host/
-///     ROOT/instances/ID/{lock,config.json,state.json,control.sock}
-///     STATE/logs/ID/{log.json,log.json.1,log.txt}
+///     ROOT/instances/ID/{lock,run.json,config.json,state.json,control.sock}
+///     STATE/logs/ID/{log.json,log.json.1,log.txt}  STATE/autostart/ID.json
 ///
 /// A name is claimed by symlink(2), an id by mkdir(2), both under `ROOT/lock`; the monitor holds the
 /// instance's own lock for as long as it lives.
@@ -86,7 +86,7 @@ public struct InstanceStore: Sendable {
     directoryEntries("\(root)/instances").filter(Self.isID)
   }
 
-  private static func isID(_ text: String) -> Bool {
+  static func isID(_ text: String) -> Bool {
     text.utf8.count == 64
       && text.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
   }
@@ -107,7 +107,7 @@ public struct InstanceStore: Sendable {
   /// The states of instances that live, oldest first. Whether one lives is asked first: that costs a
   /// hundredth of reading a state.
   func living() -> [InstanceState] {
-    ids().filter(isAlive).compactMap(state).filter { $0.status != .exited }
+    ids().filter(isAlive).compactMap(state).filter { !$0.status.isAtRest }
       .sorted { $0.created < $1.created }
   }
 
@@ -136,12 +136,7 @@ public struct InstanceStore: Sendable {
   func claim(_ id: String, name wanted: String?) throws -> String {
     if let wanted {
       try InstanceName.check(wanted)
-      guard try claimName(wanted, id) else {
-        let holder = (try? readLink(namePath(wanted))).map { " by \($0.prefix(12))" } ?? ""
-        throw SupervisorError(
-          "the name \(wanted) is in use\(holder). Choose another, or remove that instance: swrun rm \(wanted)"
-        )
-      }
+      guard try claimName(wanted, id) else { throw nameInUse(wanted) }
       try makeDirectory(id, name: wanted)
       return wanted
     }
@@ -153,6 +148,45 @@ public struct InstanceStore: Sendable {
       }
     }
     throw SupervisorError("no free name was found; give one with --name")
+  }
+
+  /// Makes room for the next start of an instance that is recorded and does not live; to be called under
+  /// ``hold()``.
+  ///
+  /// - Returns: its name.
+  func reclaim(_ former: InstanceState) throws -> String {
+    guard let state = state(former.id) else {
+      throw SupervisorError("\(former.name) has been removed meanwhile")
+    }
+    guard !isAlive(state.id) else { throw SupervisorError("\(state.name) is running already") }
+    guard state.status != .dead else {
+      throw SupervisorError(
+        "\(state.name) is dead: \(state.error ?? "something of it is left"). Remove it: swrun rm \(state.name)"
+      )
+    }
+    for name in NameFile.allCases.map(\.rawValue) + [ControlSocket.name] {
+      unlink("\(directory(state.id))/\(name)")
+    }
+    return state.name
+  }
+
+  /// Gives an instance another name; to be called under ``hold()``, and its state to be written then.
+  func rename(_ state: InstanceState, to name: String) throws {
+    try InstanceName.check(name)
+    guard try claimName(name, state.id) else { throw nameInUse(name) }
+    releaseName(state.name, of: state.id)
+    try updateRunRecord(state.id) { $0.name = name }
+  }
+
+  private func releaseName(_ name: String, of id: String) {
+    if (try? readLink(namePath(name))) == id { unlink(namePath(name)) }
+  }
+
+  private func nameInUse(_ name: String) -> SupervisorError {
+    let holder = (try? readLink(namePath(name))).map { " by \($0.prefix(12))" } ?? ""
+    return SupervisorError(
+      "the name \(name) is in use\(holder). Choose another, or remove that instance: swrun rm \(name)"
+    )
   }
 
   private func makeDirectory(_ id: String, name: String) throws {
@@ -175,8 +209,15 @@ public struct InstanceStore: Sendable {
 
   /// Removes all that is recorded of an instance: its name first, so that it can be used again.
   func remove(_ id: String, name: String?) throws {
-    if let name, (try? readLink(namePath(name))) == id { unlink(namePath(name)) }
+    if let name { releaseName(name, of: id) }
+    forgetForReboot(id)
     try removeTree(logDirectory(id))
+    try removeTree(directory(id))
+  }
+
+  /// Undoes ``claim(_:name:)``; what outlives a reboot stays.
+  func unclaim(_ id: String, name: String) throws {
+    releaseName(name, of: id)
     try removeTree(directory(id))
   }
 

@@ -22,13 +22,10 @@ final class InterfaceMonitor {
   var advertisements: LinkWatch?
   private let announcements: Timer
   private let parents: LinkWatch
-  private let control: ControlSocket
   /// Its cgroup, whose want of memory is followed here too.
   private let cgroup: InstanceCgroup?
-  /// Of an instance in the background.
-  private let attachments: Attachments?
 
-  enum Key: UInt64 { case announcements, parents, control, leases, advertisements, memory }
+  enum Key: UInt64 { case announcements, parents, leases, advertisements, memory }
 
   /// - Parameters:
   ///   - network: the instance's interfaces, which are made.
@@ -37,7 +34,7 @@ final class InterfaceMonitor {
   init(
     _ record: InstanceRecord, claims: NetworkClaims, network: consuming NetworkSetup,
     plans: [InterfacePlan], keepers: [LeaseKeeper], host: consuming NetlinkSocket,
-    cgroup: InstanceCgroup?, attachments: Attachments?
+    cgroup: InstanceCgroup?
   ) throws {
     self.record = record
     self.claims = claims
@@ -45,14 +42,11 @@ final class InterfaceMonitor {
     self.plans = plans
     self.host = host
     self.cgroup = cgroup
-    self.attachments = attachments
     epoll = try Epoll()
     announcements = try Timer()
     parents = try LinkWatch()
-    control = try ControlSocket(in: record.store.directory(record.state.id))
     try epoll.add(announcements.fd, key: Key.announcements.rawValue)
     try epoll.add(parents.fd, key: Key.parents.rawValue)
-    try epoll.add(control.fd, key: Key.control.rawValue)
     if let memory = cgroup?.memoryEvents {
       try epoll.addChange(memory, key: Key.memory.rawValue)
     }
@@ -74,7 +68,6 @@ final class InterfaceMonitor {
         announcements.acknowledge()
         announce()
       case .parents: for event in parents.events() { follow(event) }
-      case .control: control.serve(answer) { attachments?.add($0) }
       case .leases: keepLeases()
       case .advertisements: followAdvertisements()
       case .memory: cgroup?.noteMemoryKills()
@@ -82,41 +75,9 @@ final class InterfaceMonitor {
     }
   }
 
-  private func answer(_ request: ControlRequest) -> ControlReply {
-    do {
-      switch request {
-      case .connect(let network): return ControlReply(interface: try connect(network))
-      case .disconnect(let network): return ControlReply(interface: try disconnect(network))
-      case .pause(let paused): try ownCgroup().pause(paused)
-      case .update(let resources): try ownCgroup().update(resources)
-      case .attach: return ControlReply(takesInput: try takesInput())
-      }
-    } catch { return ControlReply(error: "\(error)") }
-    return ControlReply()
-  }
-
-  private func takesInput() throws -> Bool {
-    let name = record.state.name
-    guard let attachments else {
-      throw SupervisorError(
-        "\(name) runs in the foreground: its output goes to where it was started from")
-    }
-    guard attachments.hasRoom else {
-      throw SupervisorError(
-        "\(Attachments.mostClients) are attached to \(name) already. Detach one of them, or read its output: swrun logs -f \(name)"
-      )
-    }
-    return attachments.takesInput
-  }
-
-  private func ownCgroup() throws -> InstanceCgroup {
-    guard let cgroup else { throw SupervisorError(CgroupPlacement.noCgroup(of: record.state.name)) }
-    return cgroup
-  }
-
-  /// Gives the leases back and removes the interfaces.
-  func end() {
-    releaseLeases()
+  /// Gives the leases back, unless they are to be had again, and removes the interfaces.
+  func end(keepingLeases: Bool) {
+    if !keepingLeases { releaseLeases() }
     network.remove()
   }
 

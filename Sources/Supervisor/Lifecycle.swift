@@ -9,27 +9,46 @@ public struct Lifecycle {
 
   public init(_ store: InstanceStore) { self.store = store }
 
-  /// Asks the workload to end, and kills it when it does not. Returns once its monitor has removed
-  /// what it had.
+  /// Asks the workload to end, and has it killed when it does not; it is not launched again. Returns once
+  /// its monitor has removed what it had.
   ///
-  /// - Parameter seconds: how long the workload may take; negative for ever.
-  public func stop(_ state: InstanceState, signal: Int32, seconds: Int) throws {
-    guard store.isAlive(state.id) else { return }
-    guard let process = try running(state) else { return }
-    try process.send(signal)
-    // What is paused takes no signal but SIGKILL.
-    if store.state(state.id)?.status == .paused { try? pause(state, false) }
-    let limit = seconds < 0 ? -1 : min(seconds, 1_000_000) * 1000
-    if !process.waitForEnd(milliseconds: limit) { try end(process, state) }
+  /// - Parameters:
+  ///   - signal: `nil` for the instance's `--stop-signal`.
+  ///   - seconds: how long the workload may take; negative for ever; `nil` for its `--stop-timeout`.
+  public func stop(_ state: InstanceState, signal: Int32?, seconds: Int?) throws {
+    guard try ask(.stop(signal: signal, seconds: seconds), of: state) else { return }
     _ = try wait(state)
   }
 
   /// Sends a signal to PID 1, which hands it on to the workload.
   public func kill(_ state: InstanceState, signal: Int32) throws {
-    guard store.isAlive(state.id), let process = try running(state),
-      try signal == SIGKILL ? end(process, state) : process.send(signal)
-    else { throw SupervisorError("\(state.name) is not running") }
+    guard try ask(.kill(signal: signal), of: state) else {
+      throw (store.state(state.id) ?? state).notRunning()
+    }
     if signal == SIGKILL { _ = try wait(state) }
+  }
+
+  /// Has the workload of an instance that lives end as by ``stop(_:signal:seconds:)`` and be launched again,
+  /// with the same addresses. Returns once it runs.
+  ///
+  /// - Returns: false where the instance does not live, and is to be started.
+  public func restart(_ state: InstanceState, signal: Int32?, seconds: Int?) throws -> Bool {
+    let limit = seconds ?? state.stopTimeout ?? 10
+    // What comes beside the workload's own time: a DHCP server's.
+    return try ask(
+      .restart(signal: signal, seconds: seconds), of: state, seconds: limit < 0 ? -1 : limit + 60)
+  }
+
+  public func rename(_ state: InstanceState, to name: String) throws {
+    if try ask(.rename(name: name), of: state) { return }
+    let shared = try store.hold()
+    guard var state = store.state(state.id), !store.isAlive(state.id) else {
+      throw SupervisorError("\(state.name) is being started or removed; try again")
+    }
+    try store.rename(state, to: name)
+    state.name = name
+    try store.write(state)
+    _ = consume shared
   }
 
   /// Stops all processes of an instance where they are, or lets them go on.
@@ -47,46 +66,40 @@ public struct Lifecycle {
       .update(resources: resources), of: state, in: store.directory(state.id))
   }
 
-  /// Kills the workload. In a PID namespace of its own that is done by PID 1; in another's, swrun's init
-  /// has to live on for a moment, to end what the workload leaves behind.
+  /// Asks the monitor of an instance.
   ///
-  /// - Returns: false where it has ended.
-  @discardableResult
-  private func end(_ process: borrowing Pidfd, _ state: InstanceState) throws -> Bool {
-    let spec = try? store.spec(state.id)
-    guard let pid = (store.state(state.id)?.process ?? state.process)?.pid,
-      let spec, spec[namespace: "pid"] != .new
-    else { return try process.send(SIGKILL) }
-    if process.waitForEnd(milliseconds: 0) { return false }
-    func children() -> [Int32] {
-      let text = (try? readText("/proc/\(pid)/task/\(pid)/children")) ?? ""
-      return text.split(separator: " ").compactMap { Int32($0) }
+  /// - Returns: false where none lives, or it ends just now.
+  private func ask(
+    _ request: ControlRequest, of state: InstanceState, seconds: Int = 60
+  ) throws -> Bool {
+    guard store.isAlive(state.id) else { return false }
+    do {
+      _ = try ControlSocket.ask(
+        request, of: state, in: store.directory(state.id), seconds: seconds)
+      return true
+    } catch {
+      if store.isAlive(state.id), !isEnding(state) { throw error }
+      return false
     }
-    for child in children() {
-      guard let workload = try? Pidfd(pid: child), children().contains(child) else { continue }
-      try workload.send(SIGKILL)
-    }
-    return true
   }
 
-  private func running(_ state: InstanceState) throws -> Pidfd? {
-    // A state that was read a moment ago may be from before the workload was there.
-    guard let process = store.state(state.id)?.process ?? state.process else { return nil }
-    return process.open()
+  /// Whether the monitor has nothing left to do but to end.
+  private func isEnding(_ state: InstanceState) -> Bool {
+    store.state(state.id)?.status.isAtRest != false
   }
 
-  /// Waits until the instance has ended.
+  /// Waits until the instance has ended, for good.
   ///
   /// - Returns: its exit code.
   public func wait(_ state: InstanceState) throws -> Int32 {
-    if store.isAlive(state.id), let lock = try? FileLock.share("\(store.directory(state.id))/lock")
-    {
+    if store.isAlive(state.id), let lock = try? FileLock.share(store.lockPath(state.id)) {
       // The file is still open, even where `--rm` has removed it.
       let text = String(decoding: try lock.fd.readSome(16), as: UTF8.self)
       if let code = Int32(text.prefix { $0.isNumber }) { return code }
     }
     try Sweeper(store).sweep()
     guard let state = store.state(state.id) else { return 128 + SIGKILL }
+    guard state.status != .created else { throw state.notRunning() }
     guard let code = state.exitCode else {
       throw SupervisorError("\(state.name) has ended, and its exit code was not recorded")
     }
@@ -103,15 +116,32 @@ public struct Lifecycle {
           "\(state.name) is running. Stop it first (swrun stop \(state.name)), or have it killed: swrun rm -f \(state.name)"
         )
       }
-      if let process = try running(state) { try end(process, state) }
-      _ = try wait(state)
+      try kill(state)
     }
     try Sweeper(store).sweep()
     // Gone with its end, unless something in it did not die.
     if state.bootId == (try? bootIdentity()) { try store.state(state.id)?.cgroup?.remove() }
     let shared = try store.hold()
-    try store.remove(state.id, name: state.name)
-    store.tell([Event.removal(of: state, at: .now)])
+    guard !store.isAlive(state.id) else {
+      throw SupervisorError("\(state.name) was started again meanwhile")
+    }
+    // Its name may have changed.
+    let last = store.state(state.id)
+    try store.remove(state.id, name: (last ?? state).name)
+    // Of two that remove it, one has told.
+    if let last { store.tell([Event.removal(of: last, at: .now)]) }
     _ = consume shared
+  }
+
+  /// Kills the workload; with it the monitor, where that does not listen.
+  private func kill(_ state: InstanceState) throws {
+    do {
+      guard try ask(.stop(signal: SIGKILL, seconds: 0), of: state, seconds: 20) else { return }
+    } catch {
+      guard let monitor = (store.state(state.id) ?? state).monitor?.open() else { throw error }
+      try monitor.send(SIGKILL)
+      _ = monitor.waitForEnd(milliseconds: 10_000)
+    }
+    _ = try wait(state)
   }
 }

@@ -10,6 +10,8 @@ struct NamespaceSharing {
   /// What the instance is called where it has the names of others.
   private(set) var hostname: String?
 
+  var hasOwners: Bool { !owners.isEmpty }
+
   init(_ options: RunOptions, in store: InstanceStore) throws {
     for (type, request) in options.request.attributes.namespaces.sorted(by: { $0.key < $1.key }) {
       switch request {
@@ -18,7 +20,7 @@ struct NamespaceSharing {
       case .path(let path): uses[type] = .joined(path: path)
       case .container(let text):
         let owner = try store.resolve(text)
-        guard store.isAlive(owner.id), let process = owner.process, owner.status != .exited else {
+        guard store.isAlive(owner.id), let process = owner.process, owner.isRunning else {
           throw SupervisorError(
             "--\(type) container:\(text): \(owner.name) is not running; swrun ps lists those that are"
           )

@@ -94,11 +94,11 @@ struct Rootless {
   /// Goes to where the monitor of an instance is.
   private func join(_ state: InstanceState) throws -> Never {
     let program = try readLink("/proc/self/exe")
-    guard store.isAlive(state.id), let monitor = state.monitor.open() else {
+    guard store.isAlive(state.id), let own = state.monitor, let monitor = own.open() else {
       throw SupervisorError("\(state.name) is not running; swrun ps lists those that are")
     }
     var kinds: NamespaceKinds = [.user, .mount]
-    if FileIdentity(path: "/proc/\(state.monitor.pid)/ns/net")
+    if FileIdentity(path: "/proc/\(own.pid)/ns/net")
       != FileIdentity(path: "/proc/self/ns/net")
     {
       kinds.insert(.network)

@@ -8,7 +8,7 @@ import SystemPackage
 struct Session: ~Copyable {
   private let pidfd: Pidfd
   private let terminal: Descriptor?
-  private let signals: Descriptor
+  private let signals: FileDescriptor
   private let output: Descriptor?
   private let errors: Descriptor?
   private let log: LogWriter?
@@ -26,7 +26,7 @@ struct Session: ~Copyable {
   private var waitsForLog = false
 
   private enum Key: UInt64 {
-    case process, signals, terminal, output, errors, input, room, other, attached, log
+    case process, signals, terminal, output, errors, input, room, monitor, attached, log
   }
 
   private static let outputs = [Key.output, .errors, .terminal]
@@ -54,10 +54,11 @@ struct Session: ~Copyable {
   }
 
   /// - Parameters:
+  ///   - signals: of ``signalDescriptor()``; borrowed.
   ///   - output, errors: the read ends of pipes, for an instance that is logged.
   ///   - relaysInput: our standard input goes to the terminal.
   init(
-    _ running: consuming Running, signals: consuming Descriptor, output: consuming Descriptor?,
+    _ running: consuming Running, signals: FileDescriptor, output: consuming Descriptor?,
     errors: consuming Descriptor?, log: LogWriter?, relaysInput: Bool,
     keepsSize: Bool = false, attachments: Attachments? = nil
   ) throws {
@@ -79,12 +80,12 @@ struct Session: ~Copyable {
 
   /// Returns once the process has ended and all that it has printed is where it belongs.
   ///
-  /// - Parameter other: something else that wants to be woken meanwhile.
-  mutating func wait(beside other: InterfaceMonitor? = nil) throws -> ExitStatus {
+  /// - Parameter monitor: what else there is to be done meanwhile.
+  mutating func wait(beside monitor: Monitor? = nil) throws -> ExitStatus {
     let epoll = try Epoll()
     try epoll.add(pidfd.fd, key: Key.process.rawValue)
-    try epoll.add(signals.fd, key: Key.signals.rawValue)
-    if let other { try epoll.add(other.fd, key: Key.other.rawValue) }
+    try epoll.add(signals, key: Key.signals.rawValue)
+    if let monitor { try epoll.add(monitor.fd, key: Key.monitor.rawValue) }
     if let attachments { try epoll.add(attachments.fd, key: Key.attached.rawValue) }
     for (fd, key) in [
       (view(output), Key.output), (view(errors), .errors), (view(terminal), .terminal),
@@ -103,9 +104,9 @@ struct Session: ~Copyable {
           try drain()
           return try pidfd.wait()
         case .signals:
-          while let signal = Signal.next(from: signals.fd) {
+          while let signal = Signal.next(from: signals) {
             // Others may have set the terminal meanwhile, such as the shell.
-            if signal == SIGTSTP { raw?.pause() } else { try forward(signal) }
+            if signal == SIGTSTP { raw?.pause() } else { try forward(signal, monitor) }
             if signal == SIGCONT { raw?.enter() }
           }
         case .output, .errors, .terminal:
@@ -117,9 +118,12 @@ struct Session: ~Copyable {
           try followReaders(epoll)
         case .input: try takeKeys(epoll)
         case .room: try giveKeys(epoll)
-        case .other: other?.wake()
+        case .monitor: monitor?.wake()
         case .attached:
-          attachments?.serve { _ = try? pidfd.send($0) }
+          attachments?.serve { signal in
+            monitor?.note(signal)
+            _ = try? pidfd.send(signal)
+          }
           try followReaders(epoll)
         }
       }
@@ -161,7 +165,8 @@ struct Session: ~Copyable {
     }
   }
 
-  private func forward(_ signal: CInt) throws {
+  private func forward(_ signal: CInt, _ monitor: Monitor?) throws {
+    monitor?.note(signal)
     if signal == SIGWINCH, view(terminal) != nil { adoptSize() } else { try pidfd.send(signal) }
   }
 

@@ -18,7 +18,7 @@ public struct Sweeper {
   func sweepHolding(_: borrowing FileLock) throws {
     for id in store.ids() where needsWork(id) { try putRight(id) }
     for id in directoryEntries("\(store.stateDirectory)/logs")
-    where FileIdentity(path: store.directory(id)) == nil {
+    where FileIdentity(path: store.directory(id)) == nil && !store.outlivesReboot(id) {
       try removeTree(store.logDirectory(id))
     }
   }
@@ -27,7 +27,7 @@ public struct Sweeper {
   func unfinished() -> [String] { store.ids().filter(needsWork) }
 
   private func needsWork(_ id: String) -> Bool {
-    !store.isAlive(id) && store.state(id)?.status != .exited
+    !store.isAlive(id) && store.state(id)?.status.isAtRest != true
   }
 
   private func putRight(_ id: String) throws {
@@ -39,16 +39,30 @@ public struct Sweeper {
     }
     var state = former
     let sameBoot = (try? bootIdentity()) == state.bootId
-    if sameBoot, let process = state.process { end(process) }
-    if sameBoot { try state.cgroup?.remove() }
+    var rest = sameBoot ? state.process.flatMap(end) : nil
+    if sameBoot {
+      do { try state.cgroup?.remove() } catch { rest = "its cgroup cannot be removed: \(error)" }
+    }
     NetworkClaims(store: store, id: id).releaseAll(state.networks)
-    if former.status == .creating { return try store.remove(id, name: state.name) }
-    state.status = .exited
+    if rest == nil, former.status == .creating, former.former == nil {
+      return try store.remove(id, name: state.name)
+    }
+    let wasCreated = state.status == .creating && state.former == .created
+    state.status = rest != nil ? .dead : wasCreated ? .created : .exited
+    state.former = nil
+    state.error =
+      sameBoot
+      ? "its monitor was killed\(rest.map { ", and \($0)" } ?? "")"
+      : "the machine was started again"
+    if wasCreated, rest == nil {
+      try store.write(state)
+      return
+    }
     state.exitCode = sameBoot ? 128 + SIGKILL : 255
-    state.error = sameBoot ? "its monitor was killed" : "the machine was started again"
+    state.signal = sameBoot ? "KILL" : nil
     state.finished = .now
     var events = Event.changes(from: former, to: state, at: .now)
-    if state.removed {
+    if state.removed, rest == nil {
       try store.remove(id, name: state.name)
       events.append(Event.removal(of: state, at: .now))
     } else {
@@ -59,9 +73,12 @@ public struct Sweeper {
 
   /// Its parent's death signal has reached it already, unless the workload is PID 1 and switched it
   /// off; either way it is gone when this returns.
-  private func end(_ process: ProcessIdentity) {
-    guard let pidfd = process.open() else { return }
+  ///
+  /// - Returns: why not, where it waits in the kernel and does not die.
+  private func end(_ process: ProcessIdentity) -> String? {
+    guard let pidfd = process.open() else { return nil }
     _ = try? pidfd.send(SIGKILL)
-    _ = pidfd.waitForEnd(milliseconds: 10_000)
+    return pidfd.waitForEnd(milliseconds: 10_000)
+      ? nil : "its process \(process.pid) does not die; it waits in the kernel"
   }
 }

@@ -3,7 +3,7 @@ import Supervisor
 
 /// `--filter key=value` of `ps`.
 struct InstanceFilter {
-  private static let statuses = ["creating", "running", "paused", "exited"]
+  private static let statuses = InstanceState.Status.allCases.map(\.rawValue)
   private let filter: ListFilter
 
   init(parsing texts: [String]) throws {

@@ -9,13 +9,15 @@ struct Swrun: ParsableCommand {
   static let version = "0.1.0"
 
   private static let verbs: [(name: String, type: any ParsableCommand.Type)] = [
-    ("run", Run.self), ("ps", Ps.self), ("exec", Exec.self), ("logs", Logs.self),
-    ("events", Events.self),
-    ("stop", Stop.self), ("kill", Kill.self), ("rm", Rm.self), ("inspect", Inspect.self),
+    ("run", Run.self), ("create", Create.self), ("start", Start.self), ("stop", Stop.self),
+    ("restart", Restart.self), ("kill", Kill.self), ("rm", Rm.self), ("rename", Rename.self),
+    ("ps", Ps.self), ("exec", Exec.self), ("logs", Logs.self), ("events", Events.self),
+    ("inspect", Inspect.self),
     ("wait", Wait.self), ("attach", Attach.self), ("port", Port.self), ("pause", Pause.self),
     ("unpause", Unpause.self),
     ("update", Update.self), ("stats", Stats.self), ("top", Top.self),
-    ("network", NetworkCommand.self), ("netns", Netns.self), ("spec", SpecCommand.self),
+    ("network", NetworkCommand.self), ("netns", Netns.self), ("autostart", Autostart.self),
+    ("spec", SpecCommand.self),
     ("bundle", BundleCommand.self), ("doctor", Doctor.self), ("gc", Gc.self),
   ]
 
@@ -24,9 +26,10 @@ struct Swrun: ParsableCommand {
     abstract: "Give a process its own address on the network.",
     usage: """
       swrun [run] [--net KIND:PARENT[:MODE[:FLAG]]] [--ip ADDRESS] [options] [--] COMMAND [ARG...]
-      swrun ps | exec | logs | events | stop | kill | rm | inspect | wait | attach | port
+      swrun create | start | stop | restart | kill | rm | rename | ps | exec | logs | events
+      swrun attach | inspect | wait | port
       swrun pause | unpause | update | stats | top | network | netns
-      swrun spec | bundle | doctor | gc
+      swrun autostart | spec | bundle | doctor | gc
       """,
     discussion: """
       swrun runs a command in namespaces of its own, with an ipvlan slave of an interface of the \
@@ -42,6 +45,11 @@ struct Swrun: ParsableCommand {
     subcommands: verbs.map(\.type),
     defaultSubcommand: Run.self)
 
+  /// What runs beside a workload, and is executed from where that cannot write it.
+  private static let sealed: [any ParsableCommand.Type] = [
+    Run.self, Exec.self, Start.self, Restart.self, Autostart.self,
+  ]
+
   static func main() {
     // Not readable for others, so that what runs inside cannot reach our executable or our
     // descriptors through /proc (CVE-2019-5736): PR_SET_DUMPABLE, prctl(2).
@@ -49,7 +57,7 @@ struct Swrun: ParsableCommand {
     do {
       // Before anything is parsed: what is done now is done again by the executable that follows.
       let (verb, arguments) = asked(CommandLine.arguments.dropFirst())
-      if verb == Run.self || verb == Exec.self { try Executable.seal() }
+      if sealed.contains(where: { $0 == verb }) { try Executable.seal() }
       var command = try plain(verb, arguments) ?? verb.parseAsRoot(arguments)
       try command.run()
     } catch let code as ExitCode {

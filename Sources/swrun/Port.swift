@@ -24,7 +24,7 @@ struct Port: ParsableCommand {
 
   mutating func run() throws {
     let instance = try state.store().resolve(instance)
-    guard instance.status != .exited else {
+    guard instance.isActive else {
       throw SupervisorError("\(instance.name) is not running, and the host's ports lead nowhere")
     }
     let bindings = instance.publishedPorts

@@ -7,8 +7,8 @@ struct Ps: PlainCommand {
     commandName: "ps", _superCommandName: "swrun",
     abstract: "List instances.",
     discussion: """
-      Filters: name=TEXT, id=PREFIX, status=creating|running|paused|exited, network=TEXT. Several of one \
-      kind are alternatives; those of different kinds all have to hold.
+      Filters: name=TEXT, id=PREFIX, network=TEXT, status=created|creating|running|paused|restarting|exited|dead. \
+      Several of one kind are alternatives; those of different kinds all have to hold.
 
         swrun ps -a --filter status=exited
         swrun stop $(swrun ps -q)
@@ -42,6 +42,7 @@ struct Ps: PlainCommand {
     let state: String
     let status: String
     let exitCode: Int32?
+    let restartCount: Int
     let network: [String]
     let address: [String]
     /// `0.0.0.0:8080->80/tcp`
@@ -54,7 +55,7 @@ struct Ps: PlainCommand {
     let filter = try InstanceFilter(parsing: list.filters)
     let store = try state.store()
     let states = store.states().filter {
-      (all || filter.namesStatus || $0.isRunning) && filter.fits($0)
+      (all || filter.namesStatus || $0.isActive) && filter.fits($0)
     }
     if quiet {
       for state in states { print(state.shortID) }
@@ -83,7 +84,7 @@ struct Ps: PlainCommand {
   private static func row(_ state: InstanceState) -> Row {
     Row(
       id: state.id, name: state.name, command: state.command, state: state.status.rawValue,
-      status: status(state), exitCode: state.exitCode,
+      status: status(state), exitCode: state.exitCode, restartCount: state.restartCount ?? 0,
       network: state.networkNames.isEmpty ? ["none"] : state.networkNames,
       address: state.networks.flatMap(\.addresses),
       ports: state.publishedPorts.map(\.text),
@@ -101,9 +102,13 @@ struct Ps: PlainCommand {
 
   static func status(_ state: InstanceState) -> String {
     switch state.status {
-    case .creating: "Created"
+    case .created: "Created"
+    case .creating: "Starting"
     case .running: "Up \(span(since: state.started))"
     case .paused: "Up \(span(since: state.started)) (paused)"
+    case .restarting:
+      "Restarting (\(state.exitCode ?? -1)) \(span(since: state.finished)) ago"
+    case .dead: "Dead"
     case .exited:
       "Exited (\(state.exitCode ?? -1)\(state.oomKilled == true ? ", out of memory" : "")) \(span(since: state.finished)) ago"
     }

@@ -85,6 +85,8 @@ struct Run: PlainCommand {
   @OptionGroup(title: "Names") var names: NameArguments
   @OptionGroup(title: "User namespace") var users: UserNamespaceArguments
 
+  @OptionGroup(title: "Life") var life: LifeArguments
+
   @OptionGroup(title: "Limits and devices") var cgroup: CgroupArguments
 
   @Flag(
@@ -170,6 +172,7 @@ struct Run: PlainCommand {
     gateways = words.values("--gateway")
     names = NameArguments(&words)
     users = UserNamespaceArguments(&words)
+    life = LifeArguments(&words)
     cgroup = CgroupArguments(&words)
     probe = words.flag("--probe")
     ports = words.values("-p", "--publish")
@@ -206,6 +209,10 @@ struct Run: PlainCommand {
 
   /// What the options ask for; `swrun spec` takes the same.
   func runner() throws -> Runner {
+    Runner(try state.store(swept: false), try runOptions())
+  }
+
+  func runOptions() throws -> RunOptions {
     var request = RunRequest(id: InstanceName.randomID(), command: try requestedCommand())
     request.environment = environment
     request.workingDirectory = workingDirectory
@@ -232,7 +239,25 @@ struct Run: PlainCommand {
       options.detached = true
     }
     options.usesInit = !noInit
-    return Runner(try state.store(swept: false), options)
+    options.life = try life.options(removed: removed)
+    options.words = Self.words
+    return options
+  }
+
+  /// What the words of `run` ask for.
+  static func options(_ words: [String]) throws -> RunOptions {
+    do {
+      var run = try parse(words)
+      // What is started again is in the background, and may have a log.
+      if run.detaching.text == nil { run.detached = true }
+      return try run.runOptions()
+    } catch { throw ValidationError(message(for: error)) }
+  }
+
+  /// What follows the verb.
+  private static var words: [String] {
+    let words = CommandLine.arguments.dropFirst()
+    return Array(["run", "create"].contains(words.first) ? words.dropFirst() : words)
   }
 
   /// With keys to leave by, the instance is one in the background that this command is attached to.

@@ -24,6 +24,9 @@ func forEach(
   for name in names {
     do {
       try body(try store.resolve(name))
+    } catch is ExitCode {
+      // The reason has been written.
+      failed = true
     } catch {
       printError("\(error)")
       failed = true
@@ -32,20 +35,31 @@ func forEach(
   if failed { throw ExitCode(125) }
 }
 
+/// How an instance is ended.
+struct StopArguments: ParsableArguments {
+  @Option(
+    name: [.customShort("t"), .customLong("time")],
+    help: ArgumentHelp(
+      "Seconds to wait before SIGKILL; -1 for ever (default: the instance's --stop-timeout, 10).",
+      valueName: "seconds"))
+  var seconds: Int?
+
+  @Option(
+    name: [.customShort("s"), .customLong("signal")],
+    help: "The first signal, by name or number (default: the instance's --stop-signal, TERM).")
+  var signal: SignalArgument?
+}
+
 struct Stop: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "stop", _superCommandName: "swrun",
     abstract: "End instances: a signal, some time, then SIGKILL.",
-    discussion: "When it returns, the instance's interface, processes and mounts are gone.")
+    discussion: """
+      When it returns, the instance's interface, processes and mounts are gone. What --restart says does \
+      not count: it is not launched again until swrun start.
+      """)
 
-  @Option(
-    name: [.customShort("t"), .customLong("time")],
-    help: ArgumentHelp("Seconds to wait before SIGKILL; -1 for ever.", valueName: "seconds"))
-  var seconds = 10
-
-  @Option(
-    name: [.customShort("s"), .customLong("signal")], help: "The first signal, by name or number.")
-  var signal = SignalArgument(number: 15)
+  @OptionGroup var end: StopArguments
 
   @OptionGroup var state: StateOptions
 
@@ -55,7 +69,7 @@ struct Stop: ParsableCommand {
   mutating func run() throws {
     let store = try state.store()
     try forEach(instances, store) {
-      try Lifecycle(store).stop($0, signal: signal.number, seconds: seconds)
+      try Lifecycle(store).stop($0, signal: end.signal?.number, seconds: end.seconds)
       print($0.name)
     }
   }

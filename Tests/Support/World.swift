@@ -130,7 +130,7 @@ public final class World {
     }
     let mounts = try readText("/proc/self/mountinfo")
     found += mounts.split(separator: "\n").map(String.init).filter { $0.contains(directory) }
-    for name in ["run/instances", "run/names", "run/rootfs", "lib/logs"] {
+    for name in ["run/instances", "run/names", "run/rootfs", "lib/logs", "lib/autostart"] {
       found += directoryEntries("\(directory)/\(name)").map { "\(name)/\($0)" }
     }
     for name in directoryEntries("\(directory)/run/host") {

@@ -65,7 +65,8 @@ final class Attachments {
   /// Whether somebody has not taken all yet: no more of the workload's output is to be read.
   var isFull: Bool { clients.values.contains { !$0.pending.isEmpty } }
 
-  /// Says where the input of the workload, which runs now, leads.
+  /// Says where the input of the workload, which runs now, leads. What the last one has not read is
+  /// forgotten.
   ///
   /// - Parameters:
   ///   - input: the other end of the pipe that it reads, where it has no terminal.
@@ -73,6 +74,10 @@ final class Attachments {
   func connect(
     _ running: borrowing Running, input: consuming Descriptor?, keepsSize: Bool
   ) throws {
+    if isSinkWatched, let fd = view(sink) { epoll.remove(fd) }
+    isSinkWatched = false
+    input = []
+    for (key, client) in clients { watch(key, client) }
     switch running.terminal {
     case .some(let terminal): sink = .some(try terminal.duplicate())
     case .none: sink = input

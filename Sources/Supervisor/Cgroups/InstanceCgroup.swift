@@ -7,9 +7,14 @@ import SystemPackage
 /// The cgroup of an instance in the hands of its monitor, which is outside of it.
 final class InstanceCgroup {
   private let cgroup: Cgroup
+  /// What it was made by, with the limits that it has now.
+  private(set) var plan: CgroupPlan
   private let record: InstanceRecord
   private let hierarchy: CgroupHierarchy
   private let events: Descriptor?
+
+  /// From the root of the hierarchy.
+  var path: String { cgroup.path }
 
   /// For clone3(2).
   var fd: FileDescriptor { cgroup.fd }
@@ -20,6 +25,7 @@ final class InstanceCgroup {
   /// Makes it as planned. Nothing of it is left when this throws.
   init(_ plan: CgroupPlan, at placement: CgroupPlacement, _ record: InstanceRecord) throws {
     hierarchy = placement.hierarchy
+    self.plan = plan
     let path: String
     switch placement.place {
     case .directory(let given): path = given
@@ -156,6 +162,8 @@ final class InstanceCgroup {
         undo.append { try? self.cgroup.write(Self.undoing(value, file, text), to: file) }
       }
       try store.write(spec, of: record.state.id)
+      try store.updateRunRecord(record.state.id) { $0.resources = resources }
+      plan = new
     } catch {
       for step in undo.reversed() { step() }
       throw error
@@ -180,7 +188,9 @@ final class InstanceCgroup {
   }
 
   /// After the workload has ended: says whether memory was wanting, and removes it.
-  func end() {
+  ///
+  /// - Returns: why it could not be removed.
+  func end() -> String? {
     noteMemoryKills()
     if record.state.oomKilled == true, !record.state.detached {
       let limit = (try? cgroup.read("memory.max")).flatMap(CgroupText.limit)
@@ -189,10 +199,12 @@ final class InstanceCgroup {
       )
     }
     do { try remove() } catch {
-      record.store.report(
+      let reason =
         "the cgroup \(cgroup.path) cannot be removed: \(error). swrun rm \(record.state.name) tries again"
-      )
+      record.store.report(reason)
+      return reason
     }
+    return nil
   }
 
   /// Ends what is still in it and removes it.

@@ -49,7 +49,7 @@ public struct Collector {
 
   private func logs() -> [Garbage] {
     directoryEntries("\(store.stateDirectory)/logs")
-      .filter { FileIdentity(path: store.directory($0)) == nil }
+      .filter { FileIdentity(path: store.directory($0)) == nil && !store.outlivesReboot($0) }
       .map { id in Garbage(text: "the log of \(id.prefix(12)), an instance that is no more") {} }
   }
 

@@ -23,7 +23,8 @@ extension Event {
     case .running where !wasRunning: events.append(event("start"))
     case .running where former?.status == .paused: events.append(event("unpause"))
     case .paused where former?.status == .running: events.append(event("pause"))
-    case .exited where former?.status != .exited:
+    case .restarting where wasRunning, .exited where former?.hasEnded != true,
+      .dead where former?.hasEnded != true:
       var more = ["exitCode": "\(state.exitCode ?? -1)"]
       more["error"] = state.error
       events.append(event("die", more))

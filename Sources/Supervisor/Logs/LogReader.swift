@@ -53,7 +53,7 @@ public struct LogReader {
     try changes.add(store.logDirectory(state.id))
     while true {
       // Asked for before the read: what was written until its end is read in any case.
-      guard let monitor = store.state(state.id)?.monitor.open() else {
+      guard let own = store.state(state.id)?.monitor, let monitor = own.open() else {
         try hand(to: body)
         return try caughtUp()
       }

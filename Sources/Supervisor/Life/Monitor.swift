@@ -1,0 +1,152 @@
+import Glibc
+import Linux
+import Netlink
+import Network
+import OCI
+import Sandbox
+import SystemPackage
+
+/// Watches an instance from its claim to its end: launches the workload, does what other commands ask,
+/// launches it again as its restart policy has it, and gives back what it had.
+final class Monitor {
+  var preparation: Preparation
+  let claims: NetworkClaims
+  let record: InstanceRecord
+  let signals: Descriptor
+  let control: ControlSocket
+  private let epoll: Epoll
+  let lock: FileLock
+  /// Kept until the instance has ended.
+  private let ports: PortReservation
+  /// Of an instance in the background.
+  let attachments: Attachments?
+  var delay = RestartDelay()
+  /// How long the last run has taken, in nanoseconds.
+  var runLength: Int64 = 0
+
+  /// Where its cgroup is; from the first launch on, that of the first.
+  var placement: CgroupPlacement?
+  /// The interfaces of the last run.
+  var formerPlans: [InterfacePlan] = []
+  /// What is there while the workload runs.
+  var interfaces: InterfaceMonitor?
+  var cgroup: InstanceCgroup?
+  /// Why the last one could not be removed.
+  var cgroupFault: String?
+  /// The monitor's child, which is not waited for while this is set, so that no other has its pid.
+  var pid: pid_t?
+
+  /// What the user has asked for, which counts more than the restart policy.
+  var wish = Wish.none
+  var deadlines: Deadlines?
+
+  enum Wish { case none, stop, restart }
+
+  enum Key: UInt64 { case control, interfaces, deadlines }
+
+  var store: InstanceStore { preparation.store }
+  var options: RunOptions { preparation.options }
+  var state: InstanceState { record.state }
+
+  /// - Parameter signals: of ``Session/signalDescriptor()``.
+  init(
+    _ preparation: Preparation, _ record: InstanceRecord, lock: consuming FileLock,
+    ports: PortReservation, signals: consuming Descriptor, attachments: Attachments?
+  ) throws {
+    self.preparation = preparation
+    self.record = record
+    self.lock = lock
+    self.ports = ports
+    self.signals = signals
+    self.attachments = attachments
+    placement = preparation.placement
+    claims = NetworkClaims(store: preparation.store, id: preparation.id)
+    control = try ControlSocket(in: preparation.store.directory(preparation.id))
+    epoll = try Epoll()
+    try epoll.add(control.fd, key: Key.control.rawValue)
+  }
+
+  /// Readable when ``wake()`` has something to do.
+  var fd: FileDescriptor { epoll.fd }
+
+  /// Does what there is to do.
+  func wake() {
+    for key in ((try? epoll.wait(milliseconds: 0)) ?? []).compactMap(Key.init(rawValue:)) {
+      switch key {
+      case .control: control.serve(answer) { attachments?.add($0) }
+      case .interfaces: interfaces?.wake()
+      case .deadlines: meetDeadlines()
+      }
+    }
+  }
+
+  /// Has ``wake()`` see to the interfaces that have been made.
+  func watch(_ interfaces: InterfaceMonitor) throws {
+    try epoll.add(interfaces.fd, key: Key.interfaces.rawValue)
+    self.interfaces = interfaces
+  }
+
+  /// Takes note of something that is due at a time.
+  func set(_ deadline: Deadlines.Kind, after nanoseconds: Int64) throws {
+    if deadlines == nil {
+      let new = try Deadlines()
+      try epoll.add(new.fd, key: Key.deadlines.rawValue)
+      deadlines = new
+    }
+    try deadlines?.set(deadline, after: nanoseconds)
+  }
+
+  /// A signal is on its way to the workload. One that asks to end is meant for the instance.
+  func note(_ signal: CInt) {
+    if Signal.interruptions.contains(signal) || signal == options.life.stopSignal { beStopped() }
+  }
+
+  /// The workload is not launched again.
+  func beStopped() {
+    wish = .stop
+    if options.life.restart == .unlessStopped { store.forgetForReboot(state.id) }
+  }
+
+  /// The instance's life, from its first launch.
+  ///
+  /// - Parameters:
+  ///   - plans, host: of the claim.
+  ///   - announceStart: called once, when the workload runs.
+  /// - Returns: the exit code of its last run.
+  func live(
+    _ plans: [InterfacePlan], _ host: consuming NetlinkSocket, announceStart: () throws -> Void
+  ) throws -> Int32 {
+    var host = host
+    var launched: Launched
+    do {
+      let plans = try claims.probe(
+        plans, options.networks, record, &host, interruption: signals.fd)
+      launched = try launch(plans, host)
+    } catch {
+      record.abandon(error)
+      throw error
+    }
+    if options.detached { ProcessTitle.set("swrun: \(state.name)") }
+    try announceStart()
+    while true {
+      var code = try attend(launched)
+      switch try launchAgain(after: &code) {
+      case .some(let next): launched = next
+      case .none: return try finish(code)
+      }
+    }
+  }
+
+  /// - Parameter code: that of the last run; becomes that of a launch that has failed since.
+  /// - Returns: `nil` where it is not to be launched again.
+  private func launchAgain(after code: inout Int32) throws -> Launched? {
+    while try awaitNextLaunch(after: code) {
+      do {
+        let launched = try relaunch(formerPlans)
+        control.answerWaiting(ControlReply())
+        return .some(launched)
+      } catch { code = try note(failure: error) }
+    }
+    return nil
+  }
+}

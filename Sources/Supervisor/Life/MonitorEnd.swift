@@ -1,0 +1,144 @@
+import Glibc
+import Linux
+import Network
+import Sandbox
+
+extension Monitor {
+  /// The monitor's working life, while a workload runs.
+  ///
+  /// - Returns: its exit code. What the run had is then gone, but for what the next one needs.
+  func attend(_ launched: consuming Launched) throws -> Int32 {
+    let started = Clock.monotonic()
+    let process = preparation.spec.process
+    let ends = launched.streams.intoMonitor()
+    try attachments?.connect(
+      launched.running, input: ends.input, keepsSize: process.consoleSize != nil)
+    var session = try Session(
+      launched.running, signals: signals.fd, output: ends.output, errors: ends.errors,
+      log: ends.log, relaysInput: preparation.relaysInput,
+      keepsSize: process.consoleSize != nil, attachments: attachments)
+    let status: ExitStatus
+    do { status = try session.wait(beside: self) } catch {
+      endRun(restarting: false)
+      record.abandon(error)
+      throw error
+    }
+    runLength = Clock.monotonic() - started
+    endRun(restarting: restarts(after: status.code))
+    return status.code
+  }
+
+  /// Removes what the run had of the host: the interfaces now, so that their addresses are free when this
+  /// returns, and the cgroup.
+  private func endRun(restarting: Bool) {
+    pid = nil
+    deadlines?.clear(.kill)
+    interfaces?.end(keepingLeases: restarting)
+    formerPlans = interfaces?.plans ?? []
+    interfaces = nil
+    cgroupFault = cgroup?.end()
+    // What has ended inside without its PID 1, and was left to us.
+    while waitpid(-1, nil, WNOHANG) > 0 {}
+  }
+
+  private func restarts(after code: Int32) -> Bool {
+    switch wish {
+    case .stop: false
+    case .restart: true
+    case .none: options.life.restart.restarts(after: code, count: state.restartCount ?? 0)
+    }
+  }
+
+  /// Waits until the workload is to be launched again.
+  ///
+  /// - Returns: false where it is not.
+  func awaitNextLaunch(after code: Int32) throws -> Bool {
+    guard restarts(after: code) else { return false }
+    let isAsked = wish == .restart
+    try record.update {
+      $0.status = .restarting
+      $0.process = nil
+      $0.end(code)
+      if !isAsked { $0.restartCount = ($0.restartCount ?? 0) + 1 }
+    }
+    instanceHooks?.stopped()
+    let end = Clock.monotonic() + (isAsked ? 0 : delay.next(afterRunOf: runLength))
+    while wish == .none {
+      let left = end - Clock.monotonic()
+      if left <= 0 { break }
+      var entries = [fd, signals.fd].map {
+        pollfd(fd: $0.rawValue, events: Int16(POLLIN), revents: 0)
+      }
+      guard Glibc.poll(&entries, nfds_t(entries.count), CInt(left / 1_000_000 + 1)) > 0 else {
+        continue
+      }
+      if Signal.takeInterruption(from: signals.fd) { beStopped() }
+      wake()
+    }
+    return wish != .stop
+  }
+
+  /// The workload could not be launched again: as if it had run, and failed.
+  ///
+  /// - Returns: the exit code.
+  func note(failure error: any Error) throws -> Int32 {
+    // The signal that has broken it off.
+    if Signal.wasInterrupted { beStopped() }
+    runLength = 0
+    control.answerWaiting(ControlReply(error: "\(error)"))
+    record.store.report("\(error)")
+    try record.update { $0.error = "\(error)" }
+    return (error as? SandboxError)?.exitCode ?? 125
+  }
+
+  /// Writes down how it ended. The exit code goes into the lock's file too, where `wait` finds it
+  /// after `--rm` has removed everything else.
+  func finish(_ code: Int32) throws -> Int32 {
+    claims.releaseAll(state.networks)
+    try lock.fd.writeEverything(Array("\(code)\n".utf8))
+    let rest = cgroupFault
+    try record.update {
+      $0.status = rest == nil ? .exited : .dead
+      if let rest { $0.error = rest }
+      $0.end(code)
+    }
+    control.answerWaiting(ControlReply(error: "\(state.name) was stopped"))
+    if state.removed, rest == nil { try remove() }
+    instanceHooks?.stopped()
+    attachments?.finish(code)
+    return code
+  }
+
+  private func remove() throws {
+    let shared = try store.hold()
+    try store.remove(state.id, name: state.name)
+    record.tell(removal: true)
+    _ = consume shared
+  }
+}
+
+extension InstanceRecord {
+  /// The first launch has failed: a new instance leaves nothing, and one that was recorded is what it was.
+  func abandon(_ error: any Error) {
+    NetworkClaims(store: store, id: state.id).releaseAll(state.networks)
+    guard let former = state.former else {
+      try? store.remove(state.id, name: state.name)
+      return
+    }
+    try? update {
+      $0.status = former
+      $0.former = nil
+      $0.process = nil
+      $0.error = "\(error)"
+    }
+  }
+}
+
+extension InstanceState {
+  /// A run has ended.
+  fileprivate mutating func end(_ code: Int32) {
+    exitCode = code
+    signal = (129...192).contains(code) ? Signal.name(of: code - 128) : nil
+    finished = .now
+  }
+}

@@ -1,0 +1,71 @@
+import Linux
+import OCI
+import Sandbox
+
+/// An instance with everything decided that can be, before anything of it is made.
+struct Preparation {
+  let store: InstanceStore
+  let options: RunOptions
+  let draft: Draft
+  var plan: LaunchPlan
+  let cgroup: CgroupPlan
+  let placement: CgroupPlacement?
+
+  var id: String { options.request.id }
+  var spec: Spec { draft.spec }
+
+  init(_ options: RunOptions, in store: InstanceStore) throws {
+    self.store = store
+    self.options = options
+    draft = try Draft(options, in: store)
+    let spec = draft.spec
+    try spec.checkSecurityModules()
+    let filters = SeccompCache(directory: store.seccompDirectory)
+    plan = try LaunchPlan(
+      spec, usesInit: options.usesInit, seccomp: try filters.workloadProgram(spec),
+      initFilter: options.usesInit ? try filters.defaultProgram(capabilities: []) : [],
+      landlock: draft.landlock.inForce ? LandlockPlan(spec) : nil,
+      hooks: try options.bundle.flatMap { bundle throws in
+        HookPlan(spec, id: options.request.id, bundle: try realPath(bundle))
+      })
+    plan.isEphemeral = options.request.isEphemeral
+    try plan.checkScratch()
+    cgroup = try CgroupPlan(spec)
+    placement = try CgroupPlacement.find(cgroup, id: options.request.id)
+  }
+
+  /// Whether this process hands its terminal's input on to that of the workload.
+  var relaysInput: Bool { options.interactive && spec.process.terminal && !options.detached }
+
+  /// Refuses to read keys from what has none.
+  ///
+  /// - Parameter isAttached: this command reads them, for an instance in the background.
+  func checkTerminal(isAttached: Bool) throws {
+    if isAttached, !spec.process.terminal {
+      throw SupervisorError("--detach-keys: the bundle has no terminal (process.terminal)")
+    }
+    if relaysInput || isAttached, !isTerminal(.standardInput) {
+      throw SupervisorError(
+        "-i -t: the standard input is not a terminal. Leave -t out to pipe into the workload")
+    }
+  }
+
+  /// Whether it runs in namespaces of other instances, which may be others by the next launch.
+  var dependsOnOthers: Bool { draft.sharing?.owner != nil || draft.namespaces.hasOwners }
+
+  /// The same instance after one of those has been launched again. What was claimed stays.
+  func renewed() throws -> Preparation {
+    var renewed = try Preparation(options, in: store)
+    renewed.plan.userNamespace = plan.userNamespace
+    return renewed
+  }
+
+  /// Opens the user namespace that is joined.
+  func openUserNamespace() throws -> Namespace? {
+    guard case .joined(let path) = spec.userNamespace else { return nil }
+    do {
+      if let namespace = try Namespace.open(at: path, .user) { return .some(namespace) }
+    } catch { throw SupervisorError("the user namespace \(path) cannot be opened: \(error.errno)") }
+    throw SupervisorError("\(path) is not a user namespace; lsns -t user lists those of processes")
+  }
+}

@@ -1,0 +1,90 @@
+import Linux
+
+/// Starts instances again as they were asked for by `run` or `create`.
+public struct Starter {
+  private let store: InstanceStore
+  /// Reads the words of a command line.
+  private let parse: ([String]) throws -> RunOptions
+
+  public init(_ store: InstanceStore, parse: @escaping ([String]) throws -> RunOptions) {
+    self.store = store
+    self.parse = parse
+  }
+
+  /// Starts an instance that is recorded and does not live.
+  ///
+  /// - Parameter attached: in the foreground, with this process as its monitor.
+  /// - Returns: its exit code, or for one in the background 0 once it runs; another where it could not be
+  ///   started, of which the reason has been reported.
+  public func start(_ state: InstanceState, attached: Bool) throws -> Int32 {
+    let record = try store.runRecord(state.id)
+    try obtain(record)
+    if attached { return try runner(record, detached: false).supervise(state) {} }
+    return try Background.start(reporting: store.report) { ready in
+      // In the process that is to be the monitor: it goes to where the words lead from.
+      try runner(record, detached: true).supervise(state, announceStart: ready)
+    } whenReady: {
+      0
+    }
+  }
+
+  /// Starts all that come back at boot and do not live, the oldest first.
+  ///
+  /// - Parameter started: gets the name of each.
+  /// - Returns: whether all of them live.
+  public func startAll(_ started: (String) -> Void) throws -> Bool {
+    var isWhole = true
+    var records: [RunRecord] = []
+    for id in store.autostartIDs() {
+      do { records.append(try store.autostartRecord(id)) } catch {
+        store.report("\(error)")
+        isWhole = false
+      }
+    }
+    for record in records.sorted(by: { $0.created < $1.created })
+    where !store.isAlive(record.id) {
+      do {
+        try obtain(record)
+        if store.state(record.id) == nil, try restore(record) != 0 {
+          isWhole = false
+          continue
+        }
+        guard let state = store.state(record.id), try start(state, attached: false) == 0 else {
+          isWhole = false
+          continue
+        }
+        started(record.name)
+      } catch {
+        store.report("\(record.name): \(error)")
+        isWhole = false
+      }
+    }
+    return isWhole
+  }
+
+  /// Records an instance anew that a reboot has taken from the running instances' state.
+  private func restore(_ record: RunRecord) throws -> Int32 {
+    try Background.start(reporting: store.report) { ready in
+      try runner(record, detached: true).record(created: record.created)
+      try ready()
+      return 0
+    } whenReady: {
+      0
+    }
+  }
+
+  private func runner(_ record: RunRecord, detached: Bool) throws -> Runner {
+    try record.enter(orElse: store.stagingDirectory)
+    var options = try parse(record.words)
+    record.apply(to: &options)
+    options.detached = detached
+    options.detachKeys = nil
+    return Runner(store, options)
+  }
+
+  /// Without the privileges this program begins anew, and comes here again with them.
+  private func obtain(_ record: RunRecord) throws {
+    if Privilege.missing.isEmpty { return try store.prepare() }
+    try runner(record, detached: true).obtain()
+  }
+}
