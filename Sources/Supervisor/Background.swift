@@ -21,8 +21,8 @@ enum Background {
     if pid == 0 {
       setsid()
       guard swrun_fork() == 0 else { return leave() }
-      // PR_SET_CHILD_SUBREAPER: what an instance leaves behind in the PID namespace of others is ours to
-      // collect.
+      // PR_SET_CHILD_SUBREAPER: what an instance leaves behind is ours to collect, also where nobody else
+      // would.
       swrun_prctl(36, 1, 0, 0, 0)
       return become(pipe.second.fd, report, work)
     }
@@ -32,10 +32,7 @@ enum Background {
     guard let word = try pipe.first.fd.readSome(1).first else {
       throw SupervisorError("the instance's monitor was killed before the workload ran")
     }
-    if word == readyWord {
-      whenReady()
-      return 0
-    }
+    if word == readyWord { return try whenReady() }
     // It has something to say, and closes its end when that is said.
     _ = try pipe.first.fd.readSome(1)
     return Int32(word)

@@ -76,6 +76,8 @@ public struct InstanceState: Sendable, Codable {
   public var stopSignal: Int32?
   /// `--stop-timeout`, in seconds.
   public var stopTimeout: Int?
+  /// With `--health-cmd`.
+  public var health: HealthRecord?
   /// Whether it has the PID namespace of others, so that nobody but swrun's init ends what the workload
   /// leaves behind; `nil`: no.
   public var sharesProcesses: Bool?

@@ -39,13 +39,15 @@ public struct Runner {
   /// - Returns: the workload's exit code, or 0 for one in the background.
   public func run() throws -> Int32 {
     try obtain()
-    guard options.detached else { return try supervise(nil) {} }
-    if let keys = options.detachKeys { return try runAttached(keys) }
-    return try Background.start(reporting: store.report) { ready in
-      try supervise(nil, announceStart: ready)
-    } whenReady: {
-      print(options.request.id)
-      return 0
+    return try withIDFile {
+      guard options.detached else { return try supervise(nil) {} }
+      if let keys = options.detachKeys { return try runAttached(keys) }
+      return try Background.start(reporting: store.report) { ready in
+        try supervise(nil, announceStart: ready)
+      } whenReady: {
+        print(options.request.id)
+        return 0
+      }
     }
   }
 
@@ -70,8 +72,35 @@ public struct Runner {
   /// Records the instance without starting it, and prints its id.
   public func create() throws {
     try obtain()
-    try record(created: .now)
+    _ = try withIDFile {
+      try record(created: .now)
+      return 0
+    }
     print(options.request.id)
+  }
+
+  /// Makes the file of `--cidfile`, which is left where the instance is.
+  private func withIDFile(_ body: () throws -> Int32) throws -> Int32 {
+    guard let path = options.life.idFile else { return try body() }
+    do {
+      let file = try Descriptor.open(
+        path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o644)
+      try file.fd.writeEverything(Array(options.request.id.utf8))
+    } catch {
+      throw SupervisorError(
+        error.errno == .fileExists
+          ? "--cidfile \(path): it is there already. Make sure that its instance is no more and remove it, or name another"
+          : "--cidfile \(path): it cannot be made: \(error.errno)")
+    }
+    do {
+      let code = try body()
+      // It could not be started, and is not there.
+      if options.detached, code != 0, store.state(options.request.id) == nil { unlink(path) }
+      return code
+    } catch {
+      unlink(path)
+      throw error
+    }
   }
 
   /// - Parameter time: when it was recorded first.
@@ -95,7 +124,8 @@ public struct Runner {
   ) throws -> Int32 {
     var preparation = try Preparation(options, in: store)
     try preparation.checkTerminal(isAttached: front != nil)
-    let signals = try Session.signalDescriptor(stops: preparation.relaysInput)
+    let signals = try Session.signalDescriptor(
+      stops: preparation.relaysInput, orphans: options.detached)
     let attachments =
       options.detached
       ? try Attachments(

@@ -41,9 +41,11 @@ struct Session: ~Copyable {
   /// Blocks the signals that a session takes, so that none is lost between the start of a process
   /// and ``wait(beside:)``.
   ///
-  /// - Parameter stops: SIGTSTP too, by who has to leave raw mode first.
-  static func signalDescriptor(stops: Bool = false) throws -> Descriptor {
-    let taken = forwarded + (stops ? [SIGTSTP] : [])
+  /// - Parameters:
+  ///   - stops: SIGTSTP too, by who has to leave raw mode first.
+  ///   - orphans: SIGCHLD too, by who has to collect the children of others.
+  static func signalDescriptor(stops: Bool = false, orphans: Bool = false) throws -> Descriptor {
+    let taken = forwarded + (stops ? [SIGTSTP] : []) + (orphans ? [SIGCHLD] : [])
     var set = sigset_t()
     sigemptyset(&set)
     for signal in taken + [SIGCHLD] { sigaddset(&set, signal) }
@@ -166,6 +168,10 @@ struct Session: ~Copyable {
   }
 
   private func forward(_ signal: CInt, _ monitor: Monitor?) throws {
+    if signal == SIGCHLD {
+      monitor?.collectOrphans()
+      return
+    }
     monitor?.note(signal)
     if signal == SIGWINCH, view(terminal) != nil { adoptSize() } else { try pidfd.send(signal) }
   }

@@ -7,7 +7,13 @@ struct InstanceFilter {
   private let filter: ListFilter
 
   init(parsing texts: [String]) throws {
-    filter = try ListFilter(parsing: texts, keys: ["id", "name", "network", "status"])
+    filter = try ListFilter(parsing: texts, keys: ["health", "id", "name", "network", "status"])
+    let health = HealthRecord.Status.allCases.map(\.rawValue) + ["none"]
+    for word in filter.wanted["health"] ?? [] where !health.contains(word) {
+      throw ValidationError(
+        "unknown health \(word.debugDescription)\(didYouMean(word, health)): it is \(health.joined(separator: ", "))"
+      )
+    }
     for status in filter.wanted["status"] ?? [] where !Self.statuses.contains(status) {
       throw ValidationError(
         "unknown status \(status.debugDescription)\(didYouMean(status, Self.statuses)): they are \(Self.statuses.joined(separator: ", "))"
@@ -23,6 +29,7 @@ struct InstanceFilter {
       case "id": state.id.hasPrefix(value)
       case "name": state.name.contains(value)
       case "status": state.status.rawValue == value
+      case "health": (state.isRunning ? state.health?.status.rawValue : nil) ?? "none" == value
       default:
         state.shared?.contains(value) == true
           || state.networks.contains {

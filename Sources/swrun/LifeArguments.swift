@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import Supervisor
 
 /// The options of `run` about the instance's end and what follows it.
@@ -13,7 +14,7 @@ struct LifeArguments: PlainArguments {
   @Option(
     name: .customLong("stop-signal"),
     help: ArgumentHelp("What swrun stop sends (default: TERM).", valueName: "signal"))
-  var stopSignal: SignalArgument?
+  var stopSignal: String?
 
   @Option(
     name: .customLong("stop-timeout"),
@@ -22,12 +23,31 @@ struct LifeArguments: PlainArguments {
       valueName: "seconds"))
   var stopTimeout: Int?
 
+  @Option(
+    name: .customLong("timeout"),
+    help: ArgumentHelp("Kill the command when it has run so long.", valueName: "seconds"))
+  var timeout: Int?
+
+  @Option(
+    name: .customLong("cidfile"),
+    help: ArgumentHelp("Write the id into this file, which must not be there.", valueName: "file"))
+  var idFile: String?
+
+  @Option(
+    name: [.customLong("pid-file"), .customLong("pidfile")],
+    help: ArgumentHelp(
+      "Keep the number of the instance's PID 1 in this file while it runs.", valueName: "file"))
+  var pidFile: String?
+
   init() {}
 
   init(_ words: inout PlainWords) {
     restart = words.value("--restart") ?? "no"
-    stopSignal = words.value("--stop-signal").flatMap(SignalArgument.init(argument:))
+    stopSignal = words.value("--stop-signal")
     stopTimeout = words.value("--stop-timeout")
+    timeout = words.value("--timeout")
+    idFile = words.value("--cidfile")
+    pidFile = words.value("--pid-file", "--pidfile")
   }
 
   /// - Parameter removed: `--rm`.
@@ -39,8 +59,35 @@ struct LifeArguments: PlainArguments {
         "--rm and --restart \(restart) exclude each other: what is removed when it ends is not launched again. Leave one out"
       )
     }
-    if let stopSignal { options.stopSignal = stopSignal.number }
+    if let stopSignal {
+      guard let signal = SignalArgument(argument: stopSignal) else {
+        throw ValidationError(
+          "--stop-signal \(stopSignal.debugDescription): there is no such signal; kill -l lists them"
+        )
+      }
+      options.stopSignal = signal.number
+    }
     if let stopTimeout { options.stopTimeout = stopTimeout }
+    if let timeout {
+      guard (0...1_000_000_000).contains(timeout) else {
+        throw ValidationError("--timeout \(timeout): it is a number of seconds, or 0 for no limit")
+      }
+      // As with Podman.
+      options.timeout = timeout == 0 ? nil : timeout
+    }
+    // The monitor is somewhere else.
+    options.idFile = try idFile.map { try Self.absolute($0, "--cidfile") }
+    options.pidFile = try pidFile.map { try Self.absolute($0, "--pid-file") }
     return options
+  }
+
+  private static func absolute(_ path: String, _ option: String) throws -> String {
+    guard !path.isEmpty else { throw ValidationError("\(option): no file is given") }
+    if path.hasPrefix("/") { return path }
+    guard let directory = getcwd(nil, 0) else {
+      throw ValidationError("\(option) \(path): the working directory has gone")
+    }
+    defer { free(directory) }
+    return "\(String(cString: directory))/\(path)"
   }
 }

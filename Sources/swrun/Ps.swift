@@ -8,7 +8,7 @@ struct Ps: PlainCommand {
     abstract: "List instances.",
     discussion: """
       Filters: name=TEXT, id=PREFIX, network=TEXT, status=created|creating|running|paused|restarting|exited|dead. \
-      Several of one kind are alternatives; those of different kinds all have to hold.
+      health=starting|healthy|unhealthy|none. Several of one kind are alternatives; those of different kinds all have to hold.
 
         swrun ps -a --filter status=exited
         swrun stop $(swrun ps -q)
@@ -43,6 +43,8 @@ struct Ps: PlainCommand {
     let status: String
     let exitCode: Int32?
     let restartCount: Int
+    /// `starting`, `healthy` or `unhealthy`; `null` where nobody asks.
+    let health: String?
     let network: [String]
     let address: [String]
     /// `0.0.0.0:8080->80/tcp`
@@ -85,6 +87,7 @@ struct Ps: PlainCommand {
     Row(
       id: state.id, name: state.name, command: state.command, state: state.status.rawValue,
       status: status(state), exitCode: state.exitCode, restartCount: state.restartCount ?? 0,
+      health: state.health?.status.rawValue,
       network: state.networkNames.isEmpty ? ["none"] : state.networkNames,
       address: state.networks.flatMap(\.addresses),
       ports: state.publishedPorts.map(\.text),
@@ -104,13 +107,23 @@ struct Ps: PlainCommand {
     switch state.status {
     case .created: "Created"
     case .creating: "Starting"
-    case .running: "Up \(span(since: state.started))"
+    case .running: "Up \(span(since: state.started))\(health(state))"
     case .paused: "Up \(span(since: state.started)) (paused)"
     case .restarting:
       "Restarting (\(state.exitCode ?? -1)) \(span(since: state.finished)) ago"
     case .dead: "Dead"
     case .exited:
       "Exited (\(state.exitCode ?? -1)\(state.oomKilled == true ? ", out of memory" : "")) \(span(since: state.finished)) ago"
+    }
+  }
+
+  /// As Docker words it.
+  private static func health(_ state: InstanceState) -> String {
+    switch state.health?.status {
+    case nil: ""
+    case .starting: " (health: starting)"
+    case .healthy: " (healthy)"
+    case .unhealthy: " (unhealthy)"
     }
   }
 

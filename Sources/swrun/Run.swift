@@ -86,6 +86,7 @@ struct Run: PlainCommand {
   @OptionGroup(title: "User namespace") var users: UserNamespaceArguments
 
   @OptionGroup(title: "Life") var life: LifeArguments
+  @OptionGroup(title: "Health") var health: HealthArguments
 
   @OptionGroup(title: "Limits and devices") var cgroup: CgroupArguments
 
@@ -162,6 +163,7 @@ struct Run: PlainCommand {
   static let flags = [
     "--probe", "-d", "--detach", "--rm", "-i", "--interactive", "-t", "--tty", "--no-init",
     "--explain", "--privileged", "--ephemeral", "--read-only", "--oom-kill-disable",
+    "--no-healthcheck",
   ]
 
   init() {}
@@ -173,6 +175,7 @@ struct Run: PlainCommand {
     names = NameArguments(&words)
     users = UserNamespaceArguments(&words)
     life = LifeArguments(&words)
+    health = HealthArguments(&words)
     cgroup = CgroupArguments(&words)
     probe = words.flag("--probe")
     ports = words.values("-p", "--publish")
@@ -240,6 +243,7 @@ struct Run: PlainCommand {
     }
     options.usesInit = !noInit
     options.life = try life.options(removed: removed)
+    options.life.health = try health.plan()
     options.words = Self.words
     return options
   }

@@ -114,7 +114,7 @@ struct AttachTests {
     let state = try #require(
       InstanceStore(root: "\(world.directory)/run", stateDirectory: "\(world.directory)/lib")
         .states().first)
-    return state.monitor.pid
+    return try #require(state.monitor).pid
   }
 
   @Test(

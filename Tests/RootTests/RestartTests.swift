@@ -17,7 +17,7 @@ struct RestartTests {
       let state = try world.state("web")
       #expect(state.status == .exited && state.restartCount == 2 && state.restart == "on-failure:2")
       #expect(
-        try world.swrun("ps", "-a", "--format", "json").output.contains("\"restartCount\" : 2"))
+        try world.swrun("ps", "-a", "--format", "json").output.contains("\"restartCount\": 2"))
       _ = try world.swrun(
         "-d", "--name", "well", "--restart", "on-failure", "--", "sh", "-c", "exit 0")
       #expect(try world.swrun("wait", "well").output == "0\n")

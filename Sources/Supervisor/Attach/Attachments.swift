@@ -76,7 +76,7 @@ final class Attachments {
   ) throws {
     if isSinkWatched, let fd = view(sink) { epoll.remove(fd) }
     isSinkWatched = false
-    input = []
+    self.input = []
     for (key, client) in clients { watch(key, client) }
     switch running.terminal {
     case .some(let terminal): sink = .some(try terminal.duplicate())

@@ -16,6 +16,9 @@ extension Event {
     if let old = former?.name, old != state.name {
       events.append(event("rename", ["oldName": old]))
     }
+    if let health = state.health?.status, health != .starting, former?.health?.status != health {
+      events.append(event("health_status: \(health.rawValue)"))
+    }
     if state.oomKilled == true, former?.oomKilled != true { events.append(event("oom")) }
     events += interfaces(from: former, to: state, at: time)
     let wasRunning = former?.isRunning == true

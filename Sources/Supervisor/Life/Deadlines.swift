@@ -3,7 +3,7 @@ import SystemPackage
 
 /// What a monitor has to do at some time, behind one timer.
 final class Deadlines {
-  enum Kind { case kill }
+  enum Kind { case kill, timeout, healthCheck, healthTimeout }
 
   private let timer: Timer
   private var due: [Kind: Int64] = [:]
@@ -19,6 +19,12 @@ final class Deadlines {
 
   func clear(_ kind: Kind) {
     if due.removeValue(forKey: kind) != nil { try? arm() }
+  }
+
+  /// The run has ended that all was about.
+  func clear() {
+    due = [:]
+    try? arm()
   }
 
   /// Those that are due now, which are then no more.

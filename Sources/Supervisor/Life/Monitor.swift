@@ -14,7 +14,7 @@ final class Monitor {
   let record: InstanceRecord
   let signals: Descriptor
   let control: ControlSocket
-  private let epoll: Epoll
+  let epoll: Epoll
   let lock: FileLock
   /// Kept until the instance has ended.
   private let ports: PortReservation
@@ -39,10 +39,20 @@ final class Monitor {
   /// What the user has asked for, which counts more than the restart policy.
   var wish = Wish.none
   var deadlines: Deadlines?
+  /// Whether `--timeout` has ended the run.
+  var isOverdue = false
+  /// The check of its health that runs.
+  var healthCheck: HealthCheck?
+  /// From when on failures of checks count, on the monotonic clock.
+  var healthyFrom: Int64 = 0
 
-  enum Wish { case none, stop, restart }
+  enum Wish {
+    case none, stop, restart
+    /// Launch it again for its health's sake, as if it had failed by itself.
+    case recover
+  }
 
-  enum Key: UInt64 { case control, interfaces, deadlines }
+  enum Key: UInt64 { case control, interfaces, deadlines, healthOutput, healthEnd }
 
   var store: InstanceStore { preparation.store }
   var options: RunOptions { preparation.options }
@@ -76,8 +86,16 @@ final class Monitor {
       case .control: control.serve(answer) { attachments?.add($0) }
       case .interfaces: interfaces?.wake()
       case .deadlines: meetDeadlines()
+      case .healthOutput: readHealthCheck()
+      case .healthEnd: endHealthCheck()
       }
     }
+  }
+
+  /// Has ``wake()`` see to a check.
+  func watch(_ check: HealthCheck) throws {
+    try epoll.add(check.outputFD, key: Key.healthOutput.rawValue)
+    try epoll.add(check.endFD, key: Key.healthEnd.rawValue)
   }
 
   /// Has ``wake()`` see to the interfaces that have been made.

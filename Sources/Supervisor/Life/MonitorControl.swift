@@ -58,7 +58,7 @@ extension Monitor {
 
   /// Asks the workload to end, and kills it when it does not. One that waits for its next launch is not
   /// launched.
-  private func end(_ signal: Int32?, _ seconds: Int?) throws {
+  func end(_ signal: Int32?, _ seconds: Int?) throws {
     guard pid != nil else { return }
     let signal = signal ?? options.life.stopSignal
     try send(signal)
@@ -86,6 +86,11 @@ extension Monitor {
     for deadline in deadlines?.take() ?? [] {
       switch deadline {
       case .kill: try? send(Self.killSignal)
+      case .timeout:
+        isOverdue = true
+        try? send(Self.killSignal)
+      case .healthCheck: checkHealth()
+      case .healthTimeout: endHealthCheck("the check took longer than --health-timeout")
       }
     }
   }
@@ -93,7 +98,7 @@ extension Monitor {
   /// Sends a signal to PID 1, which hands it on to the workload. Where SIGKILL would leave what the
   /// workload has started, in the PID namespace of others, the workload gets it, and swrun's init ends
   /// the rest.
-  private func send(_ signal: Int32) throws {
+  func send(_ signal: Int32) throws {
     guard let pid else { return }
     guard signal == Self.killSignal, state.sharesProcesses == true else {
       try Pidfd(pid: pid).send(signal)

@@ -24,27 +24,50 @@ extension Monitor {
       throw error
     }
     runLength = Clock.monotonic() - started
-    endRun(restarting: restarts(after: status.code))
-    return status.code
+    let code = isOverdue ? Self.overdueCode : status.code
+    endRun(restarting: restarts(after: code))
+    if isOverdue, let limit = options.life.timeout {
+      let reason = "\(state.name) has run for its --timeout of \(limit) s, and was killed"
+      record.store.report(reason)
+      try record.update(publishing: false) { $0.error = reason }
+    }
+    return code
   }
+
+  /// Of what `--timeout` has ended, as with Podman.
+  private static let overdueCode: Int32 = 255
 
   /// Removes what the run had of the host: the interfaces now, so that their addresses are free when this
   /// returns, and the cgroup.
   private func endRun(restarting: Bool) {
     pid = nil
-    deadlines?.clear(.kill)
+    deadlines?.clear()
+    abandonHealthCheck()
+    if let file = options.life.pidFile { PidFile.remove(file, of: state.process?.pid) }
     interfaces?.end(keepingLeases: restarting)
     formerPlans = interfaces?.plans ?? []
     interfaces = nil
     cgroupFault = cgroup?.end()
-    // What has ended inside without its PID 1, and was left to us.
-    while waitpid(-1, nil, WNOHANG) > 0 {}
+    collectOrphans()
+  }
+
+  /// Collects processes of the instance that have ended and whose parents had gone: as the subreaper this
+  /// is their parent, and its PID 1 waits for them before it ends (`zap_pid_ns_processes`,
+  /// kernel/pid_namespace.c). Those that are waited for elsewhere are left alone.
+  func collectOrphans() {
+    var info = siginfo_t()
+    while waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 {
+      let ended = info._sifields._sigchld.si_pid
+      if ended <= 0 || ended == pid || ended == healthCheck?.pid { return }
+      waitpid(ended, nil, 0)
+      info = siginfo_t()
+    }
   }
 
   private func restarts(after code: Int32) -> Bool {
     switch wish {
     case .stop: false
-    case .restart: true
+    case .restart, .recover: true
     case .none: options.life.restart.restarts(after: code, count: state.restartCount ?? 0)
     }
   }
@@ -63,7 +86,7 @@ extension Monitor {
     }
     instanceHooks?.stopped()
     let end = Clock.monotonic() + (isAsked ? 0 : delay.next(afterRunOf: runLength))
-    while wish == .none {
+    while wish == .none || wish == .recover {
       let left = end - Clock.monotonic()
       if left <= 0 { break }
       var entries = [fd, signals.fd].map {

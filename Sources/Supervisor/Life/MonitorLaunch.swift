@@ -50,6 +50,7 @@ extension Monitor {
       do {
         try making.make(&network, &host)
         let pid = launch.pid
+        if let file = options.life.pidFile { try PidFile.write(file, pid) }
         if let hooks {
           try hooks.create(pid: pid, interruption: signals.fd)
           launch.proceed()
@@ -61,6 +62,7 @@ extension Monitor {
         }
         try FaultPoint.reach("the start of the workload")
       } catch {
+        if let file = options.life.pidFile { PidFile.remove(file, of: launch.pid) }
         making.abandon()
         network.remove()
         launch.abandon()
@@ -75,8 +77,12 @@ extension Monitor {
         $0.exitCode = nil
         $0.signal = nil
         $0.error = nil
+        $0.health = options.life.health == nil ? nil : HealthRecord()
       }
       pid = launch.pid
+      isOverdue = false
+      if let limit = options.life.timeout { try set(.timeout, after: Int64(limit) * 1_000_000_000) }
+      try beginHealthChecks()
       hooks?.started(pid: launch.pid)
       try watch(
         InterfaceMonitor(
@@ -95,7 +101,7 @@ extension Monitor {
   ///
   /// - Parameter former: the interfaces that there were.
   func relaunch(_ former: [InterfacePlan]) throws -> Launched {
-    if wish == .restart { wish = .none }
+    if wish != .stop { wish = .none }
     if preparation.dependsOnOthers { preparation = try preparation.renewed() }
     var host = try NetlinkSocket()
     var plans: [InterfacePlan] = []

@@ -43,6 +43,13 @@ public struct LifeOptions: Hashable, Sendable {
   public var stopSignal: Int32 = 15
   /// `--stop-timeout`: seconds that `stop` waits before SIGKILL; negative for ever.
   public var stopTimeout = 10
+  /// `--timeout`: seconds after which a run is killed.
+  public var timeout: Int?
+  /// `--cidfile`: gets the id.
+  public var idFile: String?
+  /// `--pid-file`: has the number of the instance's PID 1 while it runs.
+  public var pidFile: String?
+  public var health: HealthPlan?
 
   public init() {}
 }
