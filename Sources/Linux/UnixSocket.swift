@@ -23,6 +23,39 @@ public enum UnixSocket {
     return socket
   }
 
+  /// A socket with a name that is new in `directory`, to which datagrams can be sent. Reading never
+  /// blocks.
+  public static func datagrams(
+    _ name: String, in directory: FileDescriptor
+  ) throws(SystemError) -> Descriptor {
+    let socket = try make(SOCK_DGRAM)
+    try call("bind", name, directory) { Glibc.bind(socket.fd.rawValue, $0, $1) }
+    return socket
+  }
+
+  /// Sends a datagram to a path, or to an abstract name, which is written with `@` as its first character;
+  /// waits for nobody.
+  public static func send(_ bytes: [UInt8], to place: String) throws(SystemError) {
+    var name = Array(place.utf8)
+    if name.first == UInt8(ascii: "@") { name[0] = 0 }
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    guard name.count < MemoryLayout.size(ofValue: address.sun_path) else {
+      throw SystemError("sendto", place, errno: .fileNameTooLong)
+    }
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: name) }
+    // An abstract name ends where its length says.
+    let length = MemoryLayout<sa_family_t>.size + name.count + (name.first == 0 ? 0 : 1)
+    let socket = try make(SOCK_DGRAM)
+    let sent = withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        sendto(
+          socket.fd.rawValue, bytes, bytes.count, CInt(MSG_NOSIGNAL), $0, socklen_t(length))
+      }
+    }
+    try check("sendto", place, sent)
+  }
+
   /// Connects to who listens at a path, as a stream of bytes.
   public static func connectStream(_ path: String) throws(SystemError) -> Descriptor {
     try connect(path, CInt(SOCK_STREAM.rawValue))
@@ -86,9 +119,11 @@ public enum UnixSocket {
     return credentials.1
   }
 
-  private static func make() throws(SystemError) -> Descriptor {
+  private static func make(
+    _ kind: __socket_type = SOCK_SEQPACKET
+  ) throws(SystemError) -> Descriptor {
     let type =
-      CInt(SOCK_SEQPACKET.rawValue) | CInt(SOCK_CLOEXEC.rawValue) | CInt(SOCK_NONBLOCK.rawValue)
+      CInt(kind.rawValue) | CInt(SOCK_CLOEXEC.rawValue) | CInt(SOCK_NONBLOCK.rawValue)
     return Descriptor(owning: try check("socket", "AF_UNIX", socket(AF_UNIX, type, 0)))
   }
 

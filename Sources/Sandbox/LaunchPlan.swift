@@ -77,13 +77,15 @@ public struct LaunchPlan: Hashable, Sendable {
     /// The directories in which a command without `/` is looked for.
     public let searchPath: [String]
     public var attributes = AttributePlan()
+    /// `nil`: none.
+    public let sockets: PassedSockets?
 
     /// - Parameters:
     ///   - seccomp: `profile`, compiled; empty: none.
     ///   - profile: for its flags.
     public init(
       _ process: Spec.Process, seccomp: [UInt8], profile: SeccompProfile? = nil,
-      landlock: LandlockPlan? = nil
+      landlock: LandlockPlan? = nil, sockets: PassedSockets? = nil
     ) throws(SandboxError) {
       for text in process.args + process.env + [process.cwd] where text.utf8.contains(0) {
         throw SandboxError("\(text.debugDescription) holds a NUL byte")
@@ -101,6 +103,7 @@ public struct LaunchPlan: Hashable, Sendable {
         // The kernel raises none that is not inheritable, and `runc spec` asks for some: as with runc
         // and crun they are left out.
         ambient: try Self.set(sets.ambient.filter(sets.inheritable.contains)))
+      self.sockets = sockets
       arguments = process.args
       environment = process.env
       workingDirectory = process.cwd
@@ -133,9 +136,10 @@ public struct LaunchPlan: Hashable, Sendable {
   ///   - seccomp: the spec's filter, compiled; empty: none.
   ///   - initFilter: that of swrun's init; `nil`: the same.
   ///   - hooks: those of the spec.
+  ///   - sockets: what the workload gets beside its standard streams.
   public init(
     _ spec: Spec, usesInit: Bool, seccomp: [UInt8], initFilter: [UInt8]? = nil,
-    landlock: LandlockPlan? = nil, hooks: HookPlan? = nil
+    landlock: LandlockPlan? = nil, hooks: HookPlan? = nil, sockets: PassedSockets? = nil
   ) throws(SandboxError) {
     hostname = spec.hostname
     domainname = spec.domainname
@@ -154,7 +158,8 @@ public struct LaunchPlan: Hashable, Sendable {
     self.hooks = hooks
     sysctls = spec.linux.sysctl.sorted { $0.key < $1.key }.map { SysctlStep($0.key, $0.value) }
     var workload = try Workload(
-      spec.process, seccomp: seccomp, profile: spec.linux.seccomp, landlock: landlock)
+      spec.process, seccomp: seccomp, profile: spec.linux.seccomp, landlock: landlock,
+      sockets: sockets)
     self.initFilter = initFilter ?? seccomp
     workload.attributes = try AttributePlan(spec.process, spec.linux)
     // The CPUs of what is executed later, not of the workload.

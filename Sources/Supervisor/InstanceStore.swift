@@ -164,7 +164,7 @@ public struct InstanceStore: Sendable {
         "\(state.name) is dead: \(state.error ?? "something of it is left"). Remove it: swrun rm \(state.name)"
       )
     }
-    for name in NameFile.allCases.map(\.rawValue) + [ControlSocket.name] {
+    for name in NameFile.allCases.map(\.rawValue) + [ControlSocket.name, NotifySocket.name] {
       unlink("\(directory(state.id))/\(name)")
     }
     return state.name

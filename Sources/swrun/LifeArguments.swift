@@ -39,6 +39,13 @@ struct LifeArguments: PlainArguments {
       "Keep the number of the instance's PID 1 in this file while it runs.", valueName: "file"))
   var pidFile: String?
 
+  @Option(
+    name: .customLong("sdnotify"),
+    help: ArgumentHelp(
+      "Who tells systemd that it is ready: container (the default), conmon, healthy, ignore.",
+      valueName: "mode"))
+  var notify = "container"
+
   init() {}
 
   init(_ words: inout PlainWords) {
@@ -48,6 +55,7 @@ struct LifeArguments: PlainArguments {
     timeout = words.value("--timeout")
     idFile = words.value("--cidfile")
     pidFile = words.value("--pid-file", "--pidfile")
+    notify = words.value("--sdnotify") ?? "container"
   }
 
   /// - Parameter removed: `--rm`.
@@ -68,6 +76,13 @@ struct LifeArguments: PlainArguments {
       options.stopSignal = signal.number
     }
     if let stopTimeout { options.stopTimeout = stopTimeout }
+    let modes = NotifyMode.allCases.map(\.rawValue)
+    guard let mode = NotifyMode(rawValue: notify) else {
+      throw ValidationError(
+        "--sdnotify \(notify.debugDescription): it is one of \(modes.joined(separator: ", "))\(didYouMean(notify, modes))"
+      )
+    }
+    options.notify = mode
     if let timeout {
       guard (0...1_000_000_000).contains(timeout) else {
         throw ValidationError("--timeout \(timeout): it is a number of seconds, or 0 for no limit")

@@ -244,7 +244,11 @@ struct Run: PlainCommand {
     options.usesInit = !noInit
     options.life = try life.options(removed: removed)
     options.life.health = try health.plan()
+    if options.life.notify == .healthy, options.life.health == nil {
+      throw ValidationError("--sdnotify healthy needs --health-cmd, which says what healthy is")
+    }
     options.words = Self.words
+    options.sockets = try PassedSockets.find()
     return options
   }
 

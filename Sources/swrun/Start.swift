@@ -22,7 +22,7 @@ struct Start: ParsableCommand {
 
   mutating func run() throws {
     let store = try state.store()
-    let starter = Starter(store, parse: Run.options)
+    let starter = try Starter(store, parse: Run.options)
     if attached {
       guard instances.count == 1 else {
         throw ValidationError("-a takes a single instance, since each has the terminal to itself")
@@ -64,7 +64,7 @@ struct Restart: ParsableCommand {
 
   mutating func run() throws {
     let store = try state.store()
-    let starter = Starter(store, parse: Run.options)
+    let starter = try Starter(store, parse: Run.options)
     try forEach(instances, store) { instance in
       if try !Lifecycle(store).restart(instance, signal: end.signal?.number, seconds: end.seconds) {
         try starter.startInBackground(instance)

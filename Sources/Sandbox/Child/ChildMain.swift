@@ -64,7 +64,7 @@ struct ChildMain {
 
   /// Returns only by a failure, with its exit code.
   private func launchOrReport() -> CInt {
-    let channel = Channel(Descriptor(owning: Self.channelNumber))
+    let channel = Channel(Descriptor(owning: channelNumber))
     do {
       try launch(channel)
       return 0
@@ -74,21 +74,24 @@ struct ChildMain {
     }
   }
 
-  private static let channelNumber: CInt = 3
+  /// Behind the sockets, which have their places in the monitor already.
+  private var channelNumber: CInt {
+    PassedSockets.first + CInt(plan.workload.sockets?.count ?? 0)
+  }
 
-  /// Puts the streams at 0, 1 and 2 and the channel at 3 and closes everything else, among it the
-  /// monitor's lock and sockets.
+  /// Puts the streams at 0, 1 and 2 and the channel at 3, or behind the sockets that the workload gets, and
+  /// closes everything else, among it the monitor's lock and sockets.
   private func takeOver(_ channel: FileDescriptor) throws(ChildFailure) {
     try step("arranging descriptors") { () throws(SystemError) in
       var copies: [CInt] = []
       for fd in [standard.input, standard.output, standard.error, channel] {
-        copies.append(try check("dup", "", fcntl(fd.rawValue, F_DUPFD_CLOEXEC, 10)))
+        copies.append(try check("dup", "", fcntl(fd.rawValue, F_DUPFD_CLOEXEC, channelNumber + 7)))
       }
-      for (place, copy) in copies.enumerated() {
-        try check("dup2", "", dup2(copy, CInt(place)))
+      for (place, copy) in zip([0, 1, 2, channelNumber], copies) {
+        try check("dup2", "", dup2(copy, place))
       }
-      try check("close_range", "", swrun_close_range(UInt32(Self.channelNumber) + 1, .max, 0))
-      try check("fcntl", "F_SETFD", fcntl(Self.channelNumber, F_SETFD, FD_CLOEXEC))
+      try check("close_range", "", swrun_close_range(UInt32(channelNumber) + 1, .max, 0))
+      try check("fcntl", "F_SETFD", fcntl(channelNumber, F_SETFD, FD_CLOEXEC))
     }
   }
 

@@ -36,12 +36,16 @@ struct ChildWorkload {
     }
     try checkWorkingDirectory()
     umask(workload.attributes.umask)
-    try closeOthers(from: 3)
+    try closeOthers(from: UInt32(workload.sockets?.numbers.upperBound ?? PassedSockets.first))
     Signal.reset()
     let argv = CStrings(workload.arguments)
-    let envp = CStrings(workload.environment)
+    let envp = CStrings(
+      workload.sockets?.environment(workload.environment, pid: getpid()) ?? workload.environment)
     let candidates = CStrings(candidatePaths())
     if let hooks { try runStartHooks(hooks, confinement) }
+    if let sockets = workload.sockets {
+      try step("handing on the sockets") { () throws(SystemError) in try sockets.release() }
+    }
     try confinement.loadFilter(channel)
 
     // From here on the filter counts: execve(2), and what a failure needs to be reported.

@@ -18,6 +18,9 @@ final class Monitor {
   let lock: FileLock
   /// Kept until the instance has ended.
   private let ports: PortReservation
+  let serviceManager: ServiceManager?
+  /// What the workload tells it.
+  let notifications: NotifySocket?
   /// Of an instance in the background.
   let attachments: Attachments?
   var delay = RestartDelay()
@@ -52,7 +55,7 @@ final class Monitor {
     case recover
   }
 
-  enum Key: UInt64 { case control, interfaces, deadlines, healthOutput, healthEnd }
+  enum Key: UInt64 { case control, interfaces, deadlines, healthOutput, healthEnd, notifications }
 
   var store: InstanceStore { preparation.store }
   var options: RunOptions { preparation.options }
@@ -69,11 +72,18 @@ final class Monitor {
     self.ports = ports
     self.signals = signals
     self.attachments = attachments
+    serviceManager = preparation.serviceManager
+    notifications =
+      serviceManager != nil && preparation.options.life.notify == .container
+      ? try NotifySocket(in: preparation.store.directory(preparation.id)) : nil
     placement = preparation.placement
     claims = NetworkClaims(store: preparation.store, id: preparation.id)
     control = try ControlSocket(in: preparation.store.directory(preparation.id))
     epoll = try Epoll()
     try epoll.add(control.fd, key: Key.control.rawValue)
+    if let notifications {
+      try epoll.add(notifications.fd, key: Key.notifications.rawValue)
+    }
   }
 
   /// Readable when ``wake()`` has something to do.
@@ -88,6 +98,7 @@ final class Monitor {
       case .deadlines: meetDeadlines()
       case .healthOutput: readHealthCheck()
       case .healthEnd: endHealthCheck()
+      case .notifications: passNotifications()
       }
     }
   }
@@ -145,6 +156,7 @@ final class Monitor {
       throw error
     }
     if options.detached { ProcessTitle.set("swrun: \(state.name)") }
+    tellStart()
     try announceStart()
     while true {
       var code = try attend(launched)

@@ -40,12 +40,16 @@ extension Monitor {
     } else {
       result = HealthRecord.Check(started: .now, ended: .now, exitCode: nil, output: reason ?? "")
     }
+    let former = state.health?.status
     var isWorse = false
     try? record.update {
       var health = $0.health ?? HealthRecord()
       isWorse = health.note(
         result, retries: plan.retries, isStarting: Clock.monotonic() < healthyFrom)
       $0.health = health
+    }
+    if options.life.notify == .healthy, former != .healthy, state.health?.status == .healthy {
+      serviceManager?.tell(["READY=1"])
     }
     if isWorse { actOnFailure(plan.onFailure) }
     scheduleHealthCheck()

@@ -6,7 +6,9 @@ import Sandbox
 struct Preparation {
   let store: InstanceStore
   let options: RunOptions
-  let draft: Draft
+  private(set) var draft: Draft
+  /// `nil`: there is none, or it is not to be told of anything.
+  let serviceManager: ServiceManager?
   var plan: LaunchPlan
   let cgroup: CgroupPlan
   let placement: CgroupPlacement?
@@ -18,6 +20,11 @@ struct Preparation {
     self.store = store
     self.options = options
     draft = try Draft(options, in: store)
+    serviceManager = options.life.notify == .ignore ? nil : try ServiceManager.find()
+    if serviceManager != nil, options.life.notify == .container {
+      NotifySocket.mount(&draft.spec, from: store.directory(options.request.id))
+    }
+    options.sockets?.protect()
     let spec = draft.spec
     try spec.checkSecurityModules()
     let filters = SeccompCache(directory: store.seccompDirectory)
@@ -27,7 +34,7 @@ struct Preparation {
       landlock: draft.landlock.inForce ? LandlockPlan(spec) : nil,
       hooks: try options.bundle.flatMap { bundle throws in
         HookPlan(spec, id: options.request.id, bundle: try realPath(bundle))
-      })
+      }, sockets: options.sockets)
     plan.isEphemeral = options.request.isEphemeral
     try plan.checkScratch()
     cgroup = try CgroupPlan(spec)

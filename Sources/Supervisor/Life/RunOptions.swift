@@ -29,6 +29,8 @@ public struct RunOptions: Sendable {
   public var life = LifeOptions()
   /// The words that asked for all this, which `swrun start` reads again.
   public var words: [String] = []
+  /// What the service manager has opened for it.
+  public var sockets: PassedSockets?
   /// What `swrun update` has made of the limits; `nil`: nothing.
   public var resources: Spec.Resources?
 
@@ -50,6 +52,8 @@ public struct LifeOptions: Hashable, Sendable {
   /// `--pid-file`: has the number of the instance's PID 1 while it runs.
   public var pidFile: String?
   public var health: HealthPlan?
+  /// `--sdnotify`
+  public var notify = NotifyMode.container
 
   public init() {}
 }

@@ -1,13 +1,17 @@
 import Linux
+import Sandbox
 
 /// Starts instances again as they were asked for by `run` or `create`.
 public struct Starter {
   private let store: InstanceStore
   /// Reads the words of a command line.
   private let parse: ([String]) throws -> RunOptions
+  /// This process's, and not that of the monitor which it becomes.
+  private let sockets: PassedSockets?
 
-  public init(_ store: InstanceStore, parse: @escaping ([String]) throws -> RunOptions) {
+  public init(_ store: InstanceStore, parse: @escaping ([String]) throws -> RunOptions) throws {
     self.store = store
+    sockets = try PassedSockets.find()
     self.parse = parse
   }
 
@@ -79,6 +83,7 @@ public struct Starter {
     record.apply(to: &options)
     options.detached = detached
     options.detachKeys = nil
+    options.sockets = sockets
     return Runner(store, options)
   }
 
