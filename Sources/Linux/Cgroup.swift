@@ -219,11 +219,11 @@ public struct Cgroup: ~Copyable, Sendable {
 
   /// What the workload has made below, deepest first.
   private borrowing func removeChildren() throws(SystemError) {
-    for name in directoryEntries("/proc/self/fd/\(fd.rawValue)") {
-      var status = stat()
-      guard fstatat(fd.rawValue, name, &status, AT_SYMLINK_NOFOLLOW) == 0,
-        status.st_mode & S_IFMT == S_IFDIR
-      else { continue }
+    var names: [String] = []
+    try walkDirectory("/proc/self/fd/\(fd.rawValue)") { name, kind in
+      if kind == DT_DIR { names.append(String(cString: name)) }
+    }
+    for name in names {
       let child = try Cgroup(
         Descriptor.open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, in: fd), "\(path)/\(name)",
         hierarchy)

@@ -108,9 +108,10 @@ public func directoryNames(_ path: String) throws(SystemError) -> [String] {
 /// Shows the names in a directory one by one, without `.` and `..`, in the file system's order; none
 /// where there is no directory.
 ///
-/// - Parameter body: gets the name, which is valid during the call, and whether it is a symbolic link.
+/// - Parameter body: gets the name, which is valid during the call, and its kind, `DT_LNK` and the like
+///   of readdir(3), which a file system may leave unknown.
 public func walkDirectory(
-  _ path: String, _ body: (_ name: UnsafePointer<CChar>, _ isLink: Bool) -> Void
+  _ path: String, _ body: (_ name: UnsafePointer<CChar>, _ kind: Int) -> Void
 ) throws(SystemError) {
   guard let stream = opendir(path) else {
     if errno == ENOENT { return }
@@ -118,11 +119,11 @@ public func walkDirectory(
   }
   defer { closedir(stream) }
   while let entry = readdir(stream) {
-    let isLink = entry.pointee.d_type == UInt8(DT_LNK)
+    let kind = Int(entry.pointee.d_type)
     withUnsafePointer(to: &entry.pointee.d_name) {
       $0.withMemoryRebound(to: CChar.self, capacity: 256) { name in
         let isDot = name[0] == 0x2e && (name[1] == 0 || (name[1] == 0x2e && name[2] == 0))
-        if !isDot { body(name, isLink) }
+        if !isDot { body(name, kind) }
       }
     }
   }

@@ -16,8 +16,8 @@ extension NetworkStore {
   ) throws -> [AddressPool] {
     let leases = try leaseDirectory(network.name)
     var found: Set<IPAddress> = []
-    try walkDirectory(leases) { name, isLink in
-      guard isLink, let address = IPAddress(canonical: name) else { return }
+    try walkDirectory(leases) { name, kind in
+      guard kind == DT_LNK, let address = IPAddress(canonical: name) else { return }
       if living, FileIdentity(path: "\(leases)/\(address)") == nil { return }
       found.insert(address)
     }
@@ -34,8 +34,8 @@ extension NetworkStore {
     guard NetworkDefinition.isName(name) else { return }
     let leases = try leaseDirectory(name)
     var odd: [String] = []
-    try walkDirectory(leases) { name, isLink in
-      if isLink, IPAddress(canonical: name) != nil { return }
+    try walkDirectory(leases) { name, kind in
+      if kind == DT_LNK, IPAddress(canonical: name) != nil { return }
       odd.append(String(cString: name))
     }
     for name in odd where !name.contains(".corrupt") {
