@@ -57,15 +57,15 @@ public struct CapabilitySet: Hashable, Sendable {
 
   /// All that this kernel knows.
   public static func ofKernel() -> CapabilitySet {
-    var set = CapabilitySet()
-    for bit in 0..<64 where cap_get_bound(cap_value_t(bit)) >= 0 { set.bits |= 1 << UInt64(bit) }
-    return set
+    CapabilitySet(bits: (1 << UInt64(cap_max_bits())) - 1)
   }
 
   /// The bounding set of this process.
   public static func bounding() -> CapabilitySet {
     var set = CapabilitySet()
-    for bit in 0..<64 where cap_get_bound(cap_value_t(bit)) > 0 { set.bits |= 1 << UInt64(bit) }
+    for bit in 0..<cap_value_t(cap_max_bits()) where cap_get_bound(bit) > 0 {
+      set.bits |= 1 << UInt64(bit)
+    }
     return set
   }
 
