@@ -105,8 +105,13 @@ public func poll(_ fd: FileDescriptor, for events: Int16, milliseconds: Int = -1
 /// poll(2) of several descriptors for input, which also ends with a signal.
 ///
 /// - Parameter milliseconds: the longest wait; negative for ever.
-public func waitForAny(_ fds: [FileDescriptor], milliseconds: Int = -1) throws(SystemError) {
+/// - Returns: whether there is something.
+@discardableResult
+public func waitForAny(
+  _ fds: [FileDescriptor], milliseconds: Int = -1
+) throws(SystemError) -> Bool {
   var entries = fds.map { pollfd(fd: $0.rawValue, events: Int16(POLLIN), revents: 0) }
   let result = Glibc.poll(&entries, nfds_t(entries.count), CInt(clamping: milliseconds))
   if result < 0, errno != EINTR { throw SystemError("poll") }
+  return result > 0
 }

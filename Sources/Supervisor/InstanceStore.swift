@@ -30,8 +30,13 @@ public struct InstanceStore: Sendable {
     NetworkStore(stateDirectory: stateDirectory, report: report)
   }
 
-  public func directory(_ id: String) -> String { "\(root)/instances/\(id)" }
+  var instancesDirectory: String { "\(root)/instances" }
+  public func directory(_ id: String) -> String { "\(instancesDirectory)/\(id)" }
   public func logDirectory(_ id: String) -> String { "\(stateDirectory)/logs/\(id)" }
+  /// The file that an instance's output is logged to; `nil` where there is none.
+  public func logPath(_ state: InstanceState) -> String? {
+    state.log?.fileName.map { "\(logDirectory(state.id))/\($0)" }
+  }
   func lockPath(_ id: String) -> String { "\(directory(id))/lock" }
   private func namePath(_ name: String) -> String { "\(root)/names/\(name)" }
   /// The empty directory on which a new root is put; see ``Launch``.
@@ -83,7 +88,7 @@ public struct InstanceStore: Sendable {
 
   /// All ids, sorted.
   public func ids() -> [String] {
-    directoryEntries("\(root)/instances").filter(Self.isID)
+    directoryEntries(instancesDirectory).filter(Self.isID)
   }
 
   static func isID(_ text: String) -> Bool {

@@ -6,7 +6,9 @@ struct Inspect: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect", _superCommandName: "swrun",
     abstract: "Print all that is known of instances, as JSON.",
-    discussion: "\"config\" is the OCI runtime spec that the instance was launched from.")
+    discussion: """
+      "config" is the OCI runtime spec that the instance was launched from, with its mounts and limits.
+      """)
 
   @OptionGroup var state: StateOptions
 
@@ -16,13 +18,15 @@ struct Inspect: ParsableCommand {
   private struct Entry: Encodable {
     let state: InstanceState
     let config: Spec
+    let logPath: String?
 
-    enum Key: String, CodingKey { case config }
+    enum Key: String, CodingKey { case config, logPath }
 
     func encode(to encoder: any Encoder) throws {
       try state.encode(to: encoder)
       var container = encoder.container(keyedBy: Key.self)
       try container.encode(config, forKey: .config)
+      try container.encodeIfPresent(logPath, forKey: .logPath)
     }
   }
 
@@ -32,7 +36,8 @@ struct Inspect: ParsableCommand {
     var failure: (any Error)?
     do {
       try forEach(instances, store) {
-        entries.append(Entry(state: $0, config: try store.spec($0.id)))
+        entries.append(
+          Entry(state: $0, config: try store.spec($0.id), logPath: store.logPath($0)))
       }
     } catch { failure = error }
     try printJSON(entries)

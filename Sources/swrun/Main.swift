@@ -15,8 +15,10 @@ struct Swrun: ParsableCommand {
     ("inspect", Inspect.self),
     ("wait", Wait.self), ("attach", Attach.self), ("port", Port.self), ("pause", Pause.self),
     ("unpause", Unpause.self),
-    ("update", Update.self), ("stats", Stats.self), ("top", Top.self),
+    ("update", Update.self), ("stats", Stats.self), ("metrics", Metrics.self),
+    ("top", Top.self),
     ("network", NetworkCommand.self), ("netns", Netns.self), ("autostart", Autostart.self),
+    ("generate", Generate.self),
     ("spec", SpecCommand.self),
     ("bundle", BundleCommand.self), ("doctor", Doctor.self), ("gc", Gc.self),
   ]
@@ -28,8 +30,8 @@ struct Swrun: ParsableCommand {
       swrun [run] [--net KIND:PARENT[:MODE[:FLAG]]] [--ip ADDRESS] [options] [--] COMMAND [ARG...]
       swrun create | start | stop | restart | kill | rm | rename | ps | exec | logs | events
       swrun attach | inspect | wait | port
-      swrun pause | unpause | update | stats | top | network | netns
-      swrun autostart | spec | bundle | doctor | gc
+      swrun pause | unpause | update | stats | metrics | top | network | netns
+      swrun autostart | generate | spec | bundle | doctor | gc
       """,
     discussion: """
       swrun runs a command in namespaces of its own, with an ipvlan slave of an interface of the \

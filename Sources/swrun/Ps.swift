@@ -1,4 +1,6 @@
 import ArgumentParser
+import Glibc
+import JSON
 import Linux
 import Supervisor
 
@@ -12,6 +14,9 @@ struct Ps: PlainCommand {
 
         swrun ps -a --filter status=exited
         swrun stop $(swrun ps -q)
+
+      With --watch the list is shown anew when something changes, until Ctrl-C; where the output is no \
+      terminal it is printed again.
       """)
 
   @Flag(name: [.customShort("a"), .customLong("all")], help: "Those that have ended as well.")
@@ -20,27 +25,31 @@ struct Ps: PlainCommand {
   @Flag(name: [.customShort("q"), .customLong("quiet")], help: "Only ids.")
   var quiet = false
 
+  @Flag(name: .customLong("watch"), help: "Show the list again whenever it changes.")
+  var watch = false
+
   @OptionGroup var list: ListOptions
 
   @OptionGroup var state: StateOptions
 
-  static let flags = ["-a", "--all", "-q", "--quiet"]
+  static let flags = ["-a", "--all", "-q", "--quiet", "--watch"]
 
   init() {}
 
   init(_ words: inout PlainWords) {
     all = words.flag("-a", "--all")
     quiet = words.flag("-q", "--quiet")
+    watch = words.flag("--watch")
     list = ListOptions(&words)
     state = StateOptions(&words)
   }
 
-  private struct Row: Encodable {
+  private struct Row: Hashable, Encodable {
     let id: String
     let name: String
     let command: [String]
     let state: String
-    let status: String
+    var status: String
     let exitCode: Int32?
     let restartCount: Int
     /// `starting`, `healthy` or `unhealthy`; `null` where nobody asks.
@@ -56,31 +65,67 @@ struct Ps: PlainCommand {
   mutating func run() throws {
     let filter = try InstanceFilter(parsing: list.filters)
     let store = try state.store()
-    let states = store.states().filter {
-      (all || filter.namesStatus || $0.isActive) && filter.fits($0)
+    let all = all || filter.namesStatus
+    let fits = { (state: InstanceState) in (all || state.isActive) && filter.fits(state) }
+    if watch { return try follow(store, fits) }
+    print(try text(store.states().filter(fits)), terminator: "")
+  }
+
+  private func text(_ states: [InstanceState]) throws -> String {
+    if quiet { return states.map { "\($0.shortID)\n" }.joined() }
+    if list.format == .json {
+      return String(decoding: try JSON.text(states.map(Self.row), indented: true), as: UTF8.self)
+        + "\n"
     }
-    if quiet {
-      for state in states { print(state.shortID) }
-    } else if list.format == .json {
-      try printJSON(states.map(Self.row))
-    } else {
-      // A column that says something, or none.
-      let showsPorts = states.contains { !$0.publishedPorts.isEmpty }
-      let ports = showsPorts ? ["PORTS"] : []
-      var table = Table(
-        ["ID", "NAME", "COMMAND", "STATUS", "NETWORK", "ADDRESS"] + ports + ["PID"])
-      for state in states {
-        let row = Self.row(state)
-        let cells = [
-          state.shortID, row.name, Self.short(row.command), row.status,
-          row.network.joined(separator: ","),
-          row.address.isEmpty ? "-" : row.address.joined(separator: ","),
-        ]
-        let ports = showsPorts ? [row.ports.isEmpty ? "-" : row.ports.joined(separator: ",")] : []
-        table.add(cells + ports + [row.pid.map(String.init) ?? "-"])
+    // A column that says something, or none.
+    let showsPorts = states.contains { !$0.publishedPorts.isEmpty }
+    let ports = showsPorts ? ["PORTS"] : []
+    var table = Table(
+      ["ID", "NAME", "COMMAND", "STATUS", "NETWORK", "ADDRESS"] + ports + ["PID"])
+    for state in states {
+      let row = Self.row(state)
+      let cells = [
+        state.shortID, row.name, Self.short(row.command), row.status,
+        row.network.joined(separator: ","),
+        row.address.isEmpty ? "-" : row.address.joined(separator: ","),
+      ]
+      let ports = showsPorts ? [row.ports.isEmpty ? "-" : row.ports.joined(separator: ",")] : []
+      table.add(cells + ports + [row.pid.map(String.init) ?? "-"])
+    }
+    return table.text
+  }
+
+  /// Shows the list again and again.
+  private func follow(_ store: InstanceStore, _ fits: (InstanceState) -> Bool) throws {
+    let watch = try InstanceWatch(store)
+    let screen = Screen.open()
+    var shown: [Row]?
+    while true {
+      let states = try watch.states().filter(fits)
+      var event = InstanceWatch.Event.none
+      switch screen {
+      case .some(let screen):
+        // How long ago something was goes on without a change.
+        while event == .none || event == .resize {
+          screen.show(try text(states))
+          event = try watch.wait(milliseconds: 1000)
+        }
+      case .none:
+        let rows = states.map(Self.ageless)
+        if rows != shown { print(try text(states), terminator: "") }
+        fflush(nil)
+        shown = rows
+        event = try watch.wait(milliseconds: -1)
       }
-      print(table.text, terminator: "")
+      if event == .end { return }
     }
+  }
+
+  /// What a change shows in.
+  private static func ageless(_ state: InstanceState) -> Row {
+    var row = row(state)
+    row.status = ""
+    return row
   }
 
   private static func row(_ state: InstanceState) -> Row {

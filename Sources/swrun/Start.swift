@@ -80,14 +80,22 @@ struct Autostart: ParsableCommand {
     abstract: "Start the instances that come back at boot.",
     discussion: """
       They are those with --restart always, and those with unless-stopped that no user has stopped. What \
-      was asked for is kept in the state directory (/var/lib/swrun/autostart), where a reboot leaves it.
+      was asked for is kept in the state directory (/var/lib/swrun/autostart), where a reboot leaves it. \
+      swrun generate autostart prints a unit of systemd's that does it.
       """)
+
+  @Flag(
+    name: .customLong("stop"),
+    help: "End all that run in the background, as at shutdown: they still come back.")
+  var stops = false
 
   @OptionGroup var state: StateOptions
 
   mutating func run() throws {
     let store = try state.store()
-    let isWhole = try Starter(store, parse: Run.options).startAll { print($0) }
+    let starter = try Starter(store, parse: Run.options)
+    if stops { return try starter.stopAll() }
+    let isWhole = try starter.startAll { print($0) }
     if !isWhole { throw ExitCode(125) }
   }
 }

@@ -82,8 +82,10 @@ struct LogTests {
       #expect(try tail.finish().output == (500...3000).map { "\($0)\n" }.joined())
       #expect(try logs(world).output == all)
       let directory = "\(world.directory)/lib/logs"
-      let files = directoryEntries("\(directory)/\(directoryEntries(directory)[0])")
-      #expect(files.count > 5, "\(files)")
+      let own = "\(directory)/\(directoryEntries(directory)[0])"
+      #expect(directoryEntries(own).count > 5, "\(directoryEntries(own))")
+      let file = driver == "plain" ? "log.txt" : "log.json"
+      #expect(try world.swrun("inspect", "web").output.contains("\"logPath\": \"\(own)/\(file)\""))
     }
   }
 

@@ -56,15 +56,20 @@ struct CgroupTests {
     func payload(_ flags: UInt32) -> [UInt8] {
       var bytes = [UInt8](repeating: 0, count: 16)
       withUnsafeBytes(of: flags) { bytes.replaceSubrange(8..<12, with: $0) }
-      // struct nlattr of IFLA_STATS64, then packets and bytes received and sent
-      bytes += [36, 0, 23, 0]
-      for counter in [UInt64(1), 2, 300, 400] {
+      bytes += [9, 0, 3, 0] + Array("eth0\0".utf8) + [0, 0, 0]
+      // struct nlattr of IFLA_STATS64, then packets, bytes, errors and drops, received and sent
+      bytes += [68, 0, 23, 0]
+      for counter in [UInt64(1), 2, 300, 400, 5, 6, 7, 8] {
         withUnsafeBytes(of: counter) { bytes += $0 }
       }
       return bytes
     }
     let found = try #require(NetlinkSocket.traffic(payload(1)[...]))
-    #expect(found.received == 300 && found.sent == 400)
+    #expect(
+      found
+        == LinkTraffic(
+          interface: "eth0", receivedBytes: 300, receivedPackets: 1, receiveErrors: 5,
+          receiveDropped: 7, sentBytes: 400, sentPackets: 2, sendErrors: 6, sendDropped: 8))
     #expect(NetlinkSocket.traffic(payload(1 | 8)[...]) == nil)
   }
 }

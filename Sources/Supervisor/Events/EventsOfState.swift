@@ -23,7 +23,9 @@ extension Event {
     events += interfaces(from: former, to: state, at: time)
     let wasRunning = former?.isRunning == true
     switch state.status {
-    case .running where !wasRunning: events.append(event("start"))
+    case .running where !wasRunning:
+      events.append(event("start"))
+      if former?.status == .restarting { events.append(event("restart")) }
     case .running where former?.status == .paused: events.append(event("unpause"))
     case .paused where former?.status == .running: events.append(event("pause"))
     case .restarting where wasRunning, .exited where former?.hasEnded != true,

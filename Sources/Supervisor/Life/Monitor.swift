@@ -127,13 +127,18 @@ final class Monitor {
 
   /// A signal is on its way to the workload. One that asks to end is meant for the instance.
   func note(_ signal: CInt) {
-    if Signal.interruptions.contains(signal) || signal == options.life.stopSignal { beStopped() }
+    if Signal.interruptions.contains(signal) || signal == options.life.stopSignal {
+      beStopped(byMachine: options.detached)
+    }
   }
 
   /// The workload is not launched again.
-  func beStopped() {
+  ///
+  /// - Parameter byMachine: it is on its way down, which ends what runs in the background by a signal. What
+  ///   comes back at boot still does.
+  func beStopped(byMachine: Bool = false) {
     wish = .stop
-    if options.life.restart == .unlessStopped { store.forgetForReboot(state.id) }
+    if options.life.restart == .unlessStopped, !byMachine { store.forgetForReboot(state.id) }
   }
 
   /// The instance's life, from its first launch.

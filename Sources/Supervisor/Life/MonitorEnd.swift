@@ -95,7 +95,7 @@ extension Monitor {
       guard Glibc.poll(&entries, nfds_t(entries.count), CInt(left / 1_000_000 + 1)) > 0 else {
         continue
       }
-      if Signal.takeInterruption(from: signals.fd) { beStopped() }
+      if Signal.takeInterruption(from: signals.fd) { beStopped(byMachine: options.detached) }
       wake()
     }
     return wish != .stop
@@ -106,7 +106,7 @@ extension Monitor {
   /// - Returns: the exit code.
   func note(failure error: any Error) throws -> Int32 {
     // The signal that has broken it off.
-    if Signal.wasInterrupted { beStopped() }
+    if Signal.wasInterrupted { beStopped(byMachine: options.detached) }
     runLength = 0
     control.answerWaiting(ControlReply(error: "\(error)"))
     record.store.report("\(error)")

@@ -1,3 +1,4 @@
+import Glibc
 import Linux
 import Sandbox
 
@@ -64,6 +65,25 @@ public struct Starter {
       }
     }
     return isWhole
+  }
+
+  /// Ends all that run in the background, as the machine does on its way down: what comes back at boot
+  /// still does. Returns once their monitors have ended.
+  public func stopAll() throws {
+    let living = store.states().filter { $0.detached && store.isAlive($0.id) }
+    for state in living {
+      if let monitor = state.monitor?.open() { try monitor.send(SIGTERM) }
+    }
+    for state in living {
+      guard let monitor = state.monitor?.open() else { continue }
+      let seconds = state.stopTimeout ?? 10
+      if !monitor.waitForEnd(milliseconds: seconds < 0 ? -1 : seconds * 1000) {
+        // With it goes the workload.
+        try monitor.send(SIGKILL)
+        _ = monitor.waitForEnd()
+      }
+    }
+    try Sweeper(store).sweep()
   }
 
   /// Records an instance anew that a reboot has taken from the running instances' state.

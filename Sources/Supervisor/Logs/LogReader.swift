@@ -23,7 +23,7 @@ public struct LogReader {
       throw SupervisorError(
         "\(state.name) was not detached: its output went to the terminal it was started from")
     }
-    guard let name = options.fileName else {
+    guard let path = store.logPath(state) else {
       throw SupervisorError(
         options.driver == .journald
           ? "\(state.name) logs to the journal: journalctl CONTAINER_NAME=\(state.name)"
@@ -33,7 +33,7 @@ public struct LogReader {
     self.state = state
     self.report = report
     driver = options.driver
-    path = "\(store.logDirectory(state.id))/\(name)"
+    self.path = path
     file = try RotatedReader(path)
   }
 

@@ -1,5 +1,5 @@
 import Linux
-import Netlink
+public import Netlink
 
 /// What an instance uses, as `swrun stats` shows it. What this machine does not tell is absent.
 public struct UsageRow: Hashable, Sendable, Encodable {
@@ -7,10 +7,13 @@ public struct UsageRow: Hashable, Sendable, Encodable {
   public let name: String
   /// Of one processor, in the time since the last reading: 150 is one and a half.
   public var cpuPercent: Double?
+  /// Of processor time, since its start.
+  public var cpuSeconds: Double?
   public var memoryBytes: UInt64?
   /// Its limit, or where there is none what the machine has.
   public var memoryLimitBytes: UInt64?
   public var memoryPercent: Double?
+  /// Of all its interfaces.
   public var networkReceivedBytes: UInt64?
   public var networkSentBytes: UInt64?
   public var blockReadBytes: UInt64?
@@ -18,6 +21,8 @@ public struct UsageRow: Hashable, Sendable, Encodable {
   /// Processes and threads.
   public var pids: UInt64?
   public var pidsLimit: UInt64?
+  /// All but the loopback; `nil` where they are others' too.
+  public var interfaces: [LinkTraffic]?
 }
 
 /// Reads what instances use, from reading to reading.
@@ -42,19 +47,21 @@ public struct UsageMeter {
     let states =
       instances?.map { store.state($0.id) ?? $0 }
       ?? store.states().filter { all || ($0.isRunning && store.isAlive($0.id)) }
-    return states.map { row($0) }
+    return states.map { read($0) }
   }
 
-  private mutating func row(_ state: InstanceState) -> UsageRow {
+  mutating func read(_ state: InstanceState) -> UsageRow {
     var row = UsageRow(id: state.id, name: state.name)
     guard state.isRunning, store.isAlive(state.id) else { return row }
-    if let traffic = Self.traffic(state) {
-      row.networkReceivedBytes = traffic.received
-      row.networkSentBytes = traffic.sent
+    if let interfaces = Self.traffic(state) {
+      row.interfaces = interfaces
+      row.networkReceivedBytes = interfaces.reduce(0) { $0 + $1.receivedBytes }
+      row.networkSentBytes = interfaces.reduce(0) { $0 + $1.sentBytes }
     }
     guard let usage = Self.usage(state) else { return row }
     let now = Clock.monotonic()
     if let used = usage.processorTime {
+      row.cpuSeconds = Double(used) / 1e6
       if let last = former[state.id], now > last.at, used >= last.used {
         row.cpuPercent = Double(used - last.used) * 100_000 / Double(now - last.at)
       }
@@ -78,7 +85,7 @@ public struct UsageMeter {
   }
 
   /// Of all its interfaces but the loopback; `nil` where they are others' too.
-  private static func traffic(_ state: InstanceState) -> LinkTraffic? {
+  private static func traffic(_ state: InstanceState) -> [LinkTraffic]? {
     guard state.shared == nil, let process = state.process, let pidfd = process.open(),
       let namespace = try? Namespace(path: "/proc/\(process.pid)/ns/net")
     else { return nil }
