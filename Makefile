@@ -8,7 +8,7 @@ export SWRUN = $(CURDIR)/$(BUILD)/swrun
 # Debian packages: to build, to test (with the guest), to measure.
 BUILD_PACKAGES = libmnl-dev libseccomp-dev libcap-dev pkg-config
 TEST_PACKAGES = iproute2 nftables iputils-ping iputils-arping tcpdump strace qemu-system-x86 kmod udev busybox-static python3-pip nginx-light curl dnsmasq-base uidmap apparmor systemd dbus valgrind
-BENCH_PACKAGES = bubblewrap conmon crun runc systemd-container
+BENCH_PACKAGES = bubblewrap crun runc systemd-container docker.io conmon iperf3 wrk
 
 # What a start costs lies here too. Swift's libraries and Debian's libseccomp and libcap are linked in, what nobody
 # calls is left out. The compiler calls metadata accessors, where the runtime would search all conformances by name.
@@ -73,13 +73,12 @@ test-unit test-root test-guest: test-%: binary test-deps $(BUILD)/hostile
 	$(SWIFT) build --build-tests
 	@Tests/Harness/test.sh $*
 
-bench: binary test-deps ## Measure many networks, and against the peers in the guest
+ROUNDS ?= 15
+bench: binary test-deps ## Measure beside the peers, and renew the README's table (ROUNDS=15)
 	@Tests/Harness/packages.sh $(BENCH_PACKAGES)
-	@Tests/Bench/scale.sh
-	@Tests/Bench/attach.sh
-	@Tests/Bench/logs.sh
-	@Tests/Bench/bundle.sh
-	@Tests/Bench/bench.sh
+	$(SWIFT) build $(RELEASE) --product attach-bench
+	@install -D $$($(SWIFT) build $(RELEASE) --show-bin-path)/attach-bench $(BUILD)/bench/attach
+	@python3 -B Tests/Bench/bench.py --rounds $(ROUNDS)
 
 lint: ## Check the format of the sources
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests
