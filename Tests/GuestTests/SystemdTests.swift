@@ -7,7 +7,7 @@ import Testing
 private final class Systemd {
   private let world: World
   private let running: StartedCommand
-  private let pid: pid_t
+  let pid: pid_t
   private var hasEnded = false
 
   init(in world: World) throws {
@@ -117,6 +117,60 @@ struct SystemdTests {
 
       try systemd.end()
       #expect(FileIdentity(path: "\(top)/system.slice") == nil)
+      #expect(try world.leftovers() == [])
+    }
+  }
+
+  @Test("a generated unit runs the instance as a service, with the very same arguments")
+  func unit() throws {
+    try World.with { world in
+      let systemd = try Systemd(in: world)
+      defer { try? systemd.end() }
+      let units = "\(world.directory)/units"
+      // What units without DefaultDependencies=no want to be there.
+      for name in ["sysinit", "basic", "shutdown", "network-online", "multi-user"] {
+        try writeAtomically(
+          Array("[Unit]\nDefaultDependencies=no\n".utf8), to: "\(units)/\(name).target", mode: 0o644
+        )
+      }
+      let out = "\(world.directory)/out"
+      try makeDirectories(out)
+      let script =
+        "printf '%s\\0' \"$MARK\" \"$PWD\" \"$@\" > /mnt/new && mv /mnt/new /mnt/words; exec sleep 1000"
+      let started = try command(
+        [
+          "nsenter", "-t", "\(systemd.pid)", "--mount", "--pid", "--", World.binary, "-d", "--name",
+          "web",
+          "--net", "none", "-m", "64m", "-v", "\(out):/mnt", "-e", "MARK", "-w", "/tmp",
+          "--stop-timeout=5",
+          "--", "sh", "-c", script, "sh",
+        ] + HostileWords.all,
+        environment: world.environment.merging(["MARK": "\"%i $x\" \\"]) { $1 })
+      try #require(started.code == 0, "\(started)")
+      #expect(eventually { FileIdentity(path: "\(out)/words") != nil })
+      let words = try readFile("\(out)/words")
+      let unit = try systemd.swrun("generate", "systemd", "web")
+      try #require(unit.code == 0, "\(unit)")
+      #expect(try systemd.swrun("rm", "-f", "web").code == 0)
+      try removeTree("\(out)/words")
+      try writeAtomically(Array(unit.output.utf8), to: "\(units)/web.service", mode: 0o644)
+      #expect(try systemd.run("systemctl", "daemon-reload").code == 0)
+      // It returns once the command runs.
+      let up = try systemd.run("systemctl", "start", "web.service")
+      let status = try systemd.run("systemctl", "status", "--no-pager", "web.service")
+      try #require(up.code == 0, "\(up)\(status)\(unit)")
+      #expect(
+        status.output.contains("active (running)"),
+        "\(status)")
+      #expect(eventually { FileIdentity(path: "\(out)/words") != nil })
+      #expect(try readFile("\(out)/words") == words)
+      #expect(try systemd.swrun("ps").lines.count == 2)
+      #expect(try systemd.run("systemctl", "stop", "web.service").code == 0)
+      let shown = try systemd.run(
+        "systemctl", "show", "-p", "ActiveState", "-p", "Result", "web.service")
+      #expect(shown.lines.sorted() == ["ActiveState=inactive", "Result=success"], "\(shown)")
+      #expect(try systemd.swrun("ps", "-aq").lines.isEmpty)
+      try systemd.end()
       #expect(try world.leftovers() == [])
     }
   }
