@@ -2,6 +2,8 @@
 
 from html import escape
 
+from report import ratio
+
 WIDTH, RIGHT, STEP, TOP = 300, 110, 24, 46
 LETTER = 6.8  # no letter's width is known here: a generous mean
 LIMIT = 2.0  # a bar that is longer ends here
@@ -45,7 +47,7 @@ def svg(rows):
         y = TOP + STEP * index
         length = max(2, min(part(row), LIMIT) * scale)
         sign = "≤" if row["goal"]["at"] == "most" else "≥"
-        value = f"{row['ratio']:.2f} ({sign} {row['goal']['ratio']:g})"
+        value = f"{ratio(row['ratio'])} ({sign} {row['goal']['ratio']:g})"
         lines += [
             f'<text x="{left - 8}" y="{y + 13}" text-anchor="end">{escape(label)}</text>',
             f'<rect class="{"met" if row["met"] else "missed"}" x="{left}" y="{y}" width="{length:.1f}" height="16"/>',

@@ -7,6 +7,10 @@ def number(value):
     return f"{value:,.0f}" if value >= 1000 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
+def ratio(value):
+    return f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
+
+
 def _side(side, unit):
     if "why" in side:
         return "does not run here"
@@ -29,7 +33,7 @@ def _cells(row):
         _side(row["own"], row["unit"]),
         peer["name"] if peer else "",
         _side(peer, row["unit"]) if peer else "",
-        f"{row['ratio']:.2f}" if "ratio" in row else "",
+        ratio(row["ratio"]) if "ratio" in row else "",
         f"{'≤' if goal['at'] == 'most' else '≥'} {goal['ratio']:g}" if goal else "",
         _end(row),
     ]
