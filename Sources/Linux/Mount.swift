@@ -154,7 +154,7 @@ public struct DetachedMount: ~Copyable, Sendable {
 }
 
 /// What an open file is called where a call takes only paths: it leads to just that file.
-func procPath(_ fd: FileDescriptor) -> String { "/proc/self/fd/\(fd.rawValue)" }
+public func procPath(_ fd: FileDescriptor) -> String { "/proc/self/fd/\(fd.rawValue)" }
 
 /// Operations on the mount namespace of this process.
 public enum MountNamespace {

@@ -20,7 +20,8 @@ struct Swrun: ParsableCommand {
     ("network", NetworkCommand.self), ("netns", Netns.self), ("autostart", Autostart.self),
     ("generate", Generate.self),
     ("spec", SpecCommand.self),
-    ("bundle", BundleCommand.self), ("doctor", Doctor.self), ("gc", Gc.self),
+    ("bundle", BundleCommand.self), ("doctor", Doctor.self), ("gc", Gc.self), ("cp", Cp.self),
+    ("prune", Prune.self),
   ]
 
   static let configuration = CommandConfiguration(
@@ -29,7 +30,7 @@ struct Swrun: ParsableCommand {
     usage: """
       swrun [run] [--net KIND:PARENT[:MODE[:FLAG]]] [--ip ADDRESS] [options] [--] COMMAND [ARG...]
       swrun create | start | stop | restart | kill | rm | rename | ps | exec | logs | events
-      swrun attach | inspect | wait | port
+      swrun attach | inspect | wait | port | cp | prune
       swrun pause | unpause | update | stats | metrics | top | network | netns
       swrun autostart | generate | spec | bundle | doctor | gc
       """,

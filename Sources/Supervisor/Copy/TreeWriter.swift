@@ -1,0 +1,111 @@
+import Glibc
+import Linux
+import SystemPackage
+
+/// Puts a copy below a directory that somebody hostile may change meanwhile: no symbolic link is
+/// followed, so that nothing is written anywhere else, and no file that is there is written to: it is
+/// replaced.
+struct TreeWriter: CopySink {
+  /// The directory, by descriptor.
+  let base: FileDescriptor
+  /// Goes before each path.
+  var prefix: [String] = []
+  /// Who gets what is made, by who has it at its source.
+  let owner: (uid_t, gid_t) -> (uid: uid_t, gid: gid_t)
+  /// Which bits of the mode are kept.
+  let modes: mode_t
+
+  mutating func put(_ entry: CopyEntry, from body: FileDescriptor?) throws -> Int64 {
+    let path = prefix + entry.path
+    guard let name = path.last else { return 0 }
+    let parent = try openParent(path.dropLast())
+    do {
+      switch entry.kind {
+      case .directory: try makeDirectory(name, in: parent.fd, entry)
+      case .file(let size):
+        return try makeFile(name, in: parent.fd, entry, size, body)
+      case .link(let target):
+        try remove(name, in: parent.fd)
+        try check("symlink", name, symlinkat(target, parent.fd.rawValue, name))
+        let (uid, gid) = owner(entry.uid, entry.gid)
+        try check(
+          "chown", name, fchownat(parent.fd.rawValue, name, uid, gid, AT_SYMLINK_NOFOLLOW))
+      case .hardLink(let target): try link(prefix + target, name, in: parent.fd)
+      }
+    } catch let error as SystemError {
+      throw SupervisorError("\(path.joined(separator: "/")) cannot be written: \(error.errno)")
+    }
+    return 0
+  }
+
+  /// What an archive does not say of is made.
+  private func openParent(_ names: ArraySlice<String>) throws -> Descriptor {
+    let flags = pathOnly | O_DIRECTORY | O_NOFOLLOW
+    var directory = try Descriptor.open(".", flags, in: base)
+    for name in names {
+      do {
+        if mkdirat(directory.fd.rawValue, name, 0o755) == 0 {
+          let made = try Descriptor.open(
+            name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, in: directory.fd)
+          let (uid, gid) = owner(0, 0)
+          try check("chown", name, fchown(made.fd.rawValue, uid, gid))
+        }
+        directory = try Descriptor.open(name, flags, in: directory.fd)
+      } catch {
+        throw SupervisorError(
+          "\(names.joined(separator: "/")): \(name) is no directory that can be gone through (\(error.errno)); links are not followed there"
+        )
+      }
+    }
+    return directory
+  }
+
+  private func makeDirectory(
+    _ name: String, in parent: FileDescriptor, _ entry: CopyEntry
+  ) throws(SystemError) {
+    let isNew = mkdirat(parent.rawValue, name, 0o700) == 0
+    if !isNew, errno != EEXIST { throw SystemError("mkdir", name) }
+    let made = try Descriptor.open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, in: parent)
+    // One that is there stays as it is.
+    if isNew { try settle(made.fd, entry) }
+  }
+
+  private func makeFile(
+    _ name: String, in parent: FileDescriptor, _ entry: CopyEntry, _ size: Int64,
+    _ body: FileDescriptor?
+  ) throws -> Int64 {
+    try remove(name, in: parent)
+    let file = try Descriptor.open(
+      name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600, in: parent)
+    var count: Int64 = 0
+    if let body { count = try copyBytes(size, from: body) { try file.fd.writeEverything($0) } }
+    try settle(file.fd, entry)
+    var times = [timespec(), timespec(tv_sec: Int(entry.modified), tv_nsec: 0)]
+    // UTIME_OMIT
+    times[0].tv_nsec = (1 << 30) - 2
+    try check("futimens", name, futimens(file.fd.rawValue, times))
+    return count
+  }
+
+  private func settle(_ fd: FileDescriptor, _ entry: CopyEntry) throws(SystemError) {
+    let (uid, gid) = owner(entry.uid, entry.gid)
+    try check("chown", "", fchown(fd.rawValue, uid, gid))
+    try check("chmod", "", fchmod(fd.rawValue, entry.mode & modes))
+  }
+
+  private func remove(_ name: String, in parent: FileDescriptor) throws(SystemError) {
+    if unlinkat(parent.rawValue, name, 0) != 0, errno != ENOENT {
+      throw SystemError("unlink", name)
+    }
+  }
+
+  private func link(_ target: [String], _ name: String, in parent: FileDescriptor) throws {
+    guard let last = target.last else { throw SystemError("link", name, errno: .invalidArgument) }
+    let directory = try openParent(target.dropLast())
+    let file = try Descriptor.open(last, pathOnly | O_NOFOLLOW, in: directory.fd)
+    try remove(name, in: parent)
+    try check(
+      "link", name,
+      linkat(AT_FDCWD, procPath(file.fd), parent.rawValue, name, AT_SYMLINK_FOLLOW))
+  }
+}
