@@ -10,6 +10,9 @@ public struct HostsTable: Hashable, Sendable {
       self.address = address
       self.names = names
     }
+
+    /// With its line feed.
+    public var text: String { "\(address)\t\(names.joined(separator: " "))\n" }
   }
 
   /// Another instance on one of its networks, or the instance itself.
@@ -51,26 +54,45 @@ public struct HostsTable: Hashable, Sendable {
   ///   - extra: what `--add-host` says.
   ///   - others: who else is on its networks.
   public init(host: [String], own: Member, extra: [Line], others: [Member]) {
-    let said = Set(extra.flatMap(\.names).map { $0.lowercased() })
-    func isSaid(_ name: String) -> Bool {
-      HostName.isReserved(name) || said.contains(name.lowercased())
-    }
+    let reader = Reader(host: host, extra: extra)
     var lines = extra
     // Debian's address for a host that has none of its own (Debian Reference 5.1.1).
     let addresses =
       own.addresses.isEmpty ? [IPAddress("127.0.1.1")].compactMap(\.self) : own.addresses
-    let ownNames = Self.unique(host + own.names + own.aliases).filter { !isSaid($0) }
+    let ownNames = Self.unique(host + own.names + own.aliases).filter { !reader.isSaid($0) }
     for address in addresses where !ownNames.isEmpty { lines.append(Line(address, ownNames)) }
-    // The instance itself is what it calls itself.
-    let hosts = Set(host.map { $0.lowercased() })
     let taken = Set((own.names + others.flatMap(\.names)).map { $0.lowercased() })
     for member in others {
-      let names = member.names + member.aliases.filter { !taken.contains($0.lowercased()) }
-      let left = Self.unique(names).filter { !isSaid($0) && !hosts.contains($0.lowercased()) }
-      guard !left.isEmpty else { continue }
-      lines += member.addresses.map { Line($0, left) }
+      let aliases = member.aliases.filter { !taken.contains($0.lowercased()) }
+      lines += reader.lines(
+        Member(names: member.names, aliases: aliases, addresses: member.addresses))
     }
     self.lines = lines
+  }
+
+  /// Whose file it is.
+  public struct Reader {
+    private let said: Set<String>
+    private let hosts: Set<String>
+
+    /// - Parameters: those of ``HostsTable/init(host:own:extra:others:)``.
+    public init(host: [String], extra: [Line]) {
+      said = Set(extra.flatMap(\.names).map { $0.lowercased() })
+      hosts = Set(host.map { $0.lowercased() })
+    }
+
+    func isSaid(_ name: String) -> Bool {
+      HostName.isReserved(name) || said.contains(name.lowercased())
+    }
+
+    /// The lines of another instance that shares none of its names with anybody.
+    public func lines(_ member: Member) -> [Line] {
+      // The instance itself is what it calls itself.
+      let left = HostsTable.unique(member.names + member.aliases).filter {
+        !isSaid($0) && !hosts.contains($0.lowercased())
+      }
+      return left.isEmpty ? [] : member.addresses.map { Line($0, left) }
+    }
   }
 
   /// Each once; names are the same whatever the case of their letters: RFC 4343.
@@ -81,6 +103,6 @@ public struct HostsTable: Hashable, Sendable {
 
   /// The file's text.
   public var text: String {
-    Self.standard + lines.map { "\($0.address)\t\($0.names.joined(separator: " "))\n" }.joined()
+    Self.standard + lines.map(\.text).joined()
   }
 }
