@@ -208,6 +208,7 @@ public struct Cgroup: ~Copyable, Sendable {
       fstatat(parent.fd.rawValue, name, &status, AT_SYMLINK_NOFOLLOW) == 0
       && FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino)) == own
     if isOwn { try Self.removeDirectory(name, in: parent.fd) }
+    FaultPoint.mark("the end of the cgroup")
     if let emptyParent, names.count > 1, names[names.count - 2] == emptyParent {
       let above = try Descriptor.open(
         Self.relative(names.dropLast(2).joined(separator: "/")), pathOnly | O_DIRECTORY,

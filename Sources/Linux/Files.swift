@@ -66,7 +66,9 @@ public func writeAtomically(
     let file = try Descriptor.open(
       temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode: mode)
     try file.fd.writeEverything(bytes)
+    FaultPoint.mark("the draft of \(path)")
     try check("rename", path, rename(temporary, path))
+    FaultPoint.mark(path)
   } catch {
     unlink(temporary)
     throw error
@@ -148,6 +150,9 @@ public func makeDirectories(_ path: String, mode: mode_t = 0o700) throws(SystemE
 public func removeTree(_ path: String) throws(SystemError) {
   if unlink(path) == 0 || errno == ENOENT { return }
   guard errno == EISDIR || errno == EPERM else { throw SystemError("unlink", path) }
-  for name in directoryEntries(path) { try removeTree("\(path)/\(name)") }
+  for name in directoryEntries(path) {
+    try removeTree("\(path)/\(name)")
+    FaultPoint.mark("the end of \(path)/\(name)")
+  }
   if rmdir(path) != 0, errno != ENOENT { throw SystemError("rmdir", path) }
 }

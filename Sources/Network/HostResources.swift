@@ -140,6 +140,7 @@ public struct HostResources: Sendable {
       if record.users.isEmpty {
         // One that cannot be undone keeps its record for the next that looks.
         guard (try? record.resource.undo(&host, former: record.former)) != nil else { continue }
+        FaultPoint.mark("the end of \(record.resource.title)")
         unlink(path)
         undone.append(record.resource)
       } else {

@@ -249,6 +249,7 @@ public struct NetworkSetup: ~Copyable {
     guard let position = made.firstIndex(where: { $0.name == name }) else { return }
     // What fails here is gone, or goes with the namespace all the same.
     try? inside.deleteLink(index: made[position].index, named: name)
+    FaultPoint.mark("the end of \(name)")
     made.remove(at: position)
   }
 

@@ -97,6 +97,7 @@ public struct Launch: ~Copyable {
     case .none: break
     }
     let pid = try result.get()
+    FaultPoint.mark("the clone")
     let pidfd = Pidfd(Descriptor(owning: raw))
     if let failure = Self.prepare(plan, near, pid, network) {
       Self.end(pidfd)

@@ -139,18 +139,24 @@ public struct InstanceStore: Sendable {
   /// - Parameter wanted: `nil` for a name that is made up.
   /// - Returns: the name.
   func claim(_ id: String, name wanted: String?) throws -> String {
+    if let wanted { try InstanceName.check(wanted) }
+    // Before the name: a name alone would not be seen to be left over.
+    try check("mkdir", directory(id), mkdir(directory(id), 0o700))
+    FaultPoint.mark("the directory of the instance")
+    do { return try claimName(wanted, for: id) } catch {
+      rmdir(directory(id))
+      throw error
+    }
+  }
+
+  private func claimName(_ wanted: String?, for id: String) throws -> String {
     if let wanted {
-      try InstanceName.check(wanted)
-      guard try claimName(wanted, id) else { throw nameInUse(wanted) }
-      try makeDirectory(id, name: wanted)
-      return wanted
+      if try claimName(wanted, id) { return wanted }
+      throw nameInUse(wanted)
     }
     for attempt in 0..<1000 {
       let name = InstanceName.random() + (attempt < 100 ? "" : "\(attempt)")
-      if try claimName(name, id) {
-        try makeDirectory(id, name: name)
-        return name
-      }
+      if try claimName(name, id) { return name }
     }
     throw SupervisorError("no free name was found; give one with --name")
   }
@@ -194,13 +200,6 @@ public struct InstanceStore: Sendable {
     )
   }
 
-  private func makeDirectory(_ id: String, name: String) throws {
-    do { try check("mkdir", directory(id), mkdir(directory(id), 0o700)) } catch {
-      unlink(namePath(name))
-      throw error
-    }
-  }
-
   private func claimName(_ name: String, _ id: String) throws -> Bool {
     if symlink(id, namePath(name)) == 0 { return true }
     guard errno == EEXIST else { throw SystemError("symlink", namePath(name)) }
@@ -212,10 +211,18 @@ public struct InstanceStore: Sendable {
     return false
   }
 
-  /// Removes all that is recorded of an instance: its name first, so that it can be used again.
+  /// Removes all that is recorded of an instance. What has no state any more is removed by whoever comes
+  /// next, however far this got.
+  ///
+  /// - Parameter name: `nil`: it is looked for.
   func remove(_ id: String, name: String?) throws {
-    if let name { releaseName(name, of: id) }
     forgetForReboot(id)
+    unlink("\(directory(id))/state.json")
+    FaultPoint.mark("the end of the state")
+    for name in name.map({ [$0] }) ?? directoryEntries("\(root)/names") {
+      releaseName(name, of: id)
+    }
+    FaultPoint.mark("the end of the name")
     try removeTree(logDirectory(id))
     try removeTree(directory(id))
   }
@@ -228,9 +235,15 @@ public struct InstanceStore: Sendable {
 
   /// The instance that `text` names: its name, or the beginning of its id that fits no other.
   public func resolve(_ text: String) throws -> InstanceState {
-    let states = self.states()
-    if let named = states.first(where: { $0.name == text || $0.id == text }) { return named }
-    let fitting = states.filter { !text.isEmpty && $0.id.hasPrefix(text) }
+    // Nobody else's state has to be read for a whole name.
+    if (try? InstanceName.check(text)) != nil, let id = try? readLink(namePath(text)),
+      let state = state(id), state.name == text
+    {
+      return state
+    }
+    if Self.isID(text), let state = state(text) { return state }
+    let states = text.isEmpty ? [] : ids().filter { $0.hasPrefix(text) }.compactMap(state)
+    let fitting = states.sorted { $0.created < $1.created }
     switch fitting.count {
     case 1: return fitting[0]
     case 0:

@@ -88,7 +88,7 @@ struct NetworkClaims {
         try FaultPoint.reach("lease of \(address.address)")
       }
     }
-    try HostsFiles(store).update(Set(plans.compactMap(\.spec.network)), of: id)
+    try HostsFiles(store).change(Set(plans.compactMap(\.spec.network)), of: id)
     try FaultPoint.reach("the hosts files")
   }
 
@@ -121,12 +121,13 @@ struct NetworkClaims {
       for address in record.addresses {
         try? store.networks.release(
           String(address.prefix { $0 != "/" }), of: network, from: store.directory(id))
+        FaultPoint.mark("the end of the lease of \(address)")
       }
     }
     try? store.hostResources().release(user, &host)
     // Nothing that the others' files lack keeps the instance from its end.
-    try? HostsFiles(store).update(
-      Set(records.compactMap(\.name)), of: id, without: records.map(\.interface))
+    try? HostsFiles(store).change(
+      Set(records.compactMap(\.name)), of: id, leaving: records)
   }
 }
 

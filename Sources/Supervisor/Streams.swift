@@ -22,6 +22,7 @@ struct Streams: ~Copyable {
   init(_ options: RunOptions, terminal: Bool, _ record: InstanceRecord) throws {
     if options.detached {
       log = try LogWriter(options.log, record)
+      FaultPoint.mark("the log")
       if !terminal {
         let outputs = try DescriptorPair.pipe()
         output = .some(outputs.first)

@@ -16,9 +16,11 @@ public struct Sweeper {
 
   /// The same for who has the lock.
   func sweepHolding(_: borrowing FileLock) throws {
-    for id in store.ids() where needsWork(id) { try putRight(id) }
+    let ids = store.ids()
+    for id in ids where needsWork(id) { try putRight(id) }
+    let known = Set(ids)
     for id in directoryEntries("\(store.stateDirectory)/logs")
-    where FileIdentity(path: store.directory(id)) == nil && !store.outlivesReboot(id) {
+    where !known.contains(id) && !store.outlivesReboot(id) {
       try removeTree(store.logDirectory(id))
     }
   }
@@ -27,7 +29,10 @@ public struct Sweeper {
   func unfinished() -> [String] { store.ids().filter(needsWork) }
 
   private func needsWork(_ id: String) -> Bool {
-    !store.isAlive(id) && store.state(id)?.status.isAtRest != true
+    if store.isAlive(id) { return false }
+    guard let state = store.state(id) else { return true }
+    // Or it was on its way out with --rm.
+    return !state.status.isAtRest || (state.status == .exited && state.removed)
   }
 
   private func putRight(_ id: String) throws {
@@ -44,7 +49,9 @@ public struct Sweeper {
       do { try state.cgroup?.remove() } catch { rest = "its cgroup cannot be removed: \(error)" }
     }
     NetworkClaims(store: store, id: id).releaseAll(state.networks)
-    if rest == nil, former.status == .creating, former.former == nil {
+    // It was on its way in, or out with --rm.
+    let isIn = former.status == .creating && former.former == nil
+    if rest == nil, isIn || former.status == .exited {
       return try store.remove(id, name: state.name)
     }
     let wasCreated = state.status == .creating && state.former == .created
@@ -67,6 +74,10 @@ public struct Sweeper {
       events.append(Event.removal(of: state, at: .now))
     } else {
       try store.write(state)
+      // Nobody else writes there.
+      for name in directoryEntries(store.directory(id)) where name.hasSuffix("~") {
+        unlink("\(store.directory(id))/\(name)")
+      }
     }
     store.tell(events)
   }

@@ -8,14 +8,14 @@ public final class World {
   public let hostName: String
   public let lanName: String
   public let directory: String
-  private let before: [String: Set<FileIdentity>]
+  let before: Kept
 
   public init() throws {
     let tag = String(UInt32.random(in: 0...UInt32.max), radix: 16)
     hostName = "swt\(tag)h"
     lanName = "swt\(tag)l"
     directory = "/tmp/swt\(tag)"
-    before = Self.namespaces()
+    before = Kept()
     try makeDirectories(directory)
     for name in [hostName, lanName] { try ip("netns", "add", name) }
     try ip(
@@ -105,58 +105,6 @@ public final class World {
       throw TestFailure("\(name) is not running: \(row)")
     }
     return pid
-  }
-
-  /// What is left of instances: interfaces, namespaces, mounts, processes, files. Empty when all is
-  /// clean; what the kernel does in the background is waited for.
-  public func leftovers() throws -> [String] {
-    var found: [String] = []
-    _ = try eventually(seconds: 30) {
-      found = try self.look()
-      return found.isEmpty
-    }
-    return found
-  }
-
-  private func look() throws -> [String] {
-    var found: [String] = []
-    let links = try command(["ip", "-n", hostName, "-o", "link"]).lines
-    found += links.filter {
-      !$0.contains(": lo:") && !$0.contains(": eth0@") && !$0.contains(": eth1@")
-    }
-    for (kind, now) in Self.namespaces() {
-      let new = now.subtracting(before[kind] ?? [])
-      if !new.isEmpty { found.append("\(new.count) \(kind) namespaces") }
-    }
-    let mounts = try readText("/proc/self/mountinfo")
-    found += mounts.split(separator: "\n").map(String.init).filter { $0.contains(directory) }
-    for name in ["run/instances", "run/names", "run/rootfs", "lib/logs", "lib/autostart"] {
-      found += directoryEntries("\(directory)/\(name)").map { "\(name)/\($0)" }
-    }
-    for name in directoryEntries("\(directory)/run/host") {
-      found += directoryEntries("\(directory)/run/host/\(name)").map { "host resource \($0)" }
-    }
-    for name in directoryEntries("\(directory)/lib/leases") {
-      for boot in directoryEntries("\(directory)/lib/leases/\(name)") {
-        found += directoryEntries("\(directory)/lib/leases/\(name)/\(boot)").map {
-          "lease \(name)/\($0)"
-        }
-      }
-    }
-    return found
-  }
-
-  /// All namespaces that processes are in.
-  private static func namespaces() -> [String: Set<FileIdentity>] {
-    var found: [String: Set<FileIdentity>] = [:]
-    for pid in directoryEntries("/proc") where Int32(pid) != nil {
-      for kind in ["net", "mnt", "pid", "ipc", "uts", "cgroup"] {
-        if let identity = FileIdentity(path: "/proc/\(pid)/ns/\(kind)") {
-          found[kind, default: []].insert(identity)
-        }
-      }
-    }
-    return found
   }
 }
 

@@ -80,8 +80,13 @@ public struct Collector {
 
   /// Files that were being written when their writer was killed.
   private func drafts() -> [Garbage] {
-    let directory = "\(store.stateDirectory)/networks"
-    return directoryEntries(directory).filter { file in
+    let hosts = directoryEntries("\(store.root)/host").map { "\(store.root)/host/\($0)" }
+    let places = ["\(store.stateDirectory)/networks", "\(store.root)/seccomp"] + hosts
+    return places.flatMap(drafts(in:))
+  }
+
+  private func drafts(in directory: String) -> [Garbage] {
+    directoryEntries(directory).filter { file in
       guard file.hasSuffix("~"), let writer = file.dropLast().split(separator: ".").last else {
         return false
       }

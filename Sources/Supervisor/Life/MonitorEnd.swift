@@ -118,6 +118,7 @@ extension Monitor {
   /// after `--rm` has removed everything else.
   func finish(_ code: Int32) throws -> Int32 {
     claims.releaseAll(state.networks)
+    FaultPoint.mark("the release of what it had")
     try lock.fd.writeEverything(Array("\(code)\n".utf8))
     let rest = cgroupFault
     try record.update {
