@@ -130,7 +130,7 @@ public struct NetworkStore: Sendable {
   /// Renames a file to a name that says that it cannot be used; one that was kept before stays as well.
   ///
   /// - Returns: the name; `nil` where it could not be renamed.
-  static func keepAside(_ path: String) -> String? {
+  public static func keepAside(_ path: String) -> String? {
     for count in 1...999 {
       let aside = "\(path).corrupt" + (count == 1 ? "" : ".\(count)")
       var status = stat()

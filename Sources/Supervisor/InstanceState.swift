@@ -104,6 +104,11 @@ public struct InstanceState: Sendable, Codable {
     }
   }
 
+  /// Of this very record; `nil`, from before there were any: 1.
+  public private(set) var version: Int? = Self.currentVersion
+  /// What is recorded with another meaning, or needed by who reads it, makes it one more.
+  static let currentVersion = 1
+
   /// The ids of its user namespace, where `--userns auto` may give those outside to nobody else.
   public var userMaps: UserMaps?
 

@@ -96,17 +96,70 @@ public struct InstanceStore: Sendable {
       && text.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
   }
 
-  /// The state of one instance; `nil` where it has gone or was never written.
+  /// The state of one instance; `nil` where it has gone, was never written or cannot be read.
   public func state(_ id: String) -> InstanceState? {
-    guard let bytes = try? readFile("\(directory(id))/state.json"),
-      let state = try? JSON.value(InstanceState.self, from: bytes), state.id == id
-    else { return nil }
+    guard case .state(let state) = recorded(id) else { return nil }
     return state
   }
 
-  /// All states, oldest first.
+  /// What is written down of an instance.
+  enum Recorded {
+    case state(InstanceState)
+    case nothing
+    /// By a swrun that knows more.
+    case newer(version: Int)
+    case unreadable(reason: String)
+  }
+
+  func recorded(_ id: String) -> Recorded {
+    let bytes: [UInt8]
+    do { bytes = try readFile("\(directory(id))/state.json") } catch {
+      return error.errno == .noSuchFileOrDirectory
+        ? .nothing : .unreadable(reason: "\(error.errno)")
+    }
+    struct Versioned: Decodable { let version: Int? }
+    do {
+      let state = try JSON.value(InstanceState.self, from: bytes)
+      if let version = state.version, version > InstanceState.currentVersion {
+        return .newer(version: version)
+      }
+      return state.id == id
+        ? .state(state) : .unreadable(reason: "it is that of \(state.id.prefix(12))")
+    } catch {
+      if let version = (try? JSON.value(Versioned.self, from: bytes))?.version,
+        version > InstanceState.currentVersion
+      {
+        return .newer(version: version)
+      }
+      return .unreadable(reason: bytes.isEmpty ? "it is empty" : "\(error)")
+    }
+  }
+
+  private func tooNew(_ id: String, _ version: Int) -> String {
+    "\(directory(id))/state.json is of version \(version), and this swrun knows \(InstanceState.currentVersion). Use the swrun that made it"
+  }
+
+  /// All states, oldest first. One of a newer version is reported, and is none of them.
   public func states() -> [InstanceState] {
-    ids().compactMap(state).sorted { $0.created < $1.created }
+    ids().compactMap { id in
+      switch recorded(id) {
+      case .state(let state): return state
+      case .newer(let version): report(tooNew(id, version))
+      case .nothing, .unreadable: break
+      }
+      return nil
+    }.sorted { $0.created < $1.created }
+  }
+
+  /// Moves an instance away whose state cannot be read: it is kept for who may make something of it.
+  ///
+  /// - Returns: to where.
+  func keepAside(_ id: String) throws -> String {
+    guard let aside = NetworkStore.keepAside(directory(id)) else {
+      throw SystemError("rename", directory(id))
+    }
+    for name in directoryEntries("\(root)/names") { releaseName(name, of: id) }
+    return aside
   }
 
   /// The states of instances that live, oldest first. Whether one lives is asked first: that costs a
@@ -236,10 +289,12 @@ public struct InstanceStore: Sendable {
   /// The instance that `text` names: its name, or the beginning of its id that fits no other.
   public func resolve(_ text: String) throws -> InstanceState {
     // Nobody else's state has to be read for a whole name.
-    if (try? InstanceName.check(text)) != nil, let id = try? readLink(namePath(text)),
-      let state = state(id), state.name == text
-    {
-      return state
+    if (try? InstanceName.check(text)) != nil, let id = try? readLink(namePath(text)) {
+      switch recorded(id) {
+      case .state(let state) where state.name == text: return state
+      case .newer(let version): throw SupervisorError(tooNew(id, version))
+      default: break
+      }
     }
     if Self.isID(text), let state = state(text) { return state }
     let states = text.isEmpty ? [] : ids().filter { $0.hasPrefix(text) }.compactMap(state)

@@ -20,7 +20,9 @@ public struct Sweeper {
     for id in ids where needsWork(id) { try putRight(id) }
     let known = Set(ids)
     for id in directoryEntries("\(store.stateDirectory)/logs")
-    where !known.contains(id) && !store.outlivesReboot(id) {
+    where !known.contains(id) && !store.outlivesReboot(id)
+      && FileIdentity(path: "\(store.directory(id)).corrupt") == nil
+    {
       try removeTree(store.logDirectory(id))
     }
   }
@@ -30,17 +32,26 @@ public struct Sweeper {
 
   private func needsWork(_ id: String) -> Bool {
     if store.isAlive(id) { return false }
-    guard let state = store.state(id) else { return true }
+    switch store.recorded(id) {
+    case .nothing, .unreadable: return true
+    // Nobody guesses at what it may mean.
+    case .newer: return false
     // Or it was on its way out with --rm.
-    return !state.status.isAtRest || (state.status == .exited && state.removed)
+    case .state(let state):
+      return !state.status.isAtRest || (state.status == .exited && state.removed)
+    }
   }
 
   private func putRight(_ id: String) throws {
-    guard let former = store.state(id) else {
+    let former: InstanceState
+    switch store.recorded(id) {
+    case .state(let state): former = state
+    case .newer: return
+    case .unreadable(let reason): return try keepAside(id, reason)
+    case .nothing:
       // It was claimed, and its monitor has died before it wrote anything.
       NetworkClaims(store: store, id: id).releaseAll([])
-      try store.remove(id, name: nil)
-      return
+      return try store.remove(id, name: nil)
     }
     var state = former
     let sameBoot = (try? bootIdentity()) == state.bootId
@@ -80,6 +91,22 @@ public struct Sweeper {
       }
     }
     store.tell(events)
+  }
+
+  /// Gives back what is known without the state: what was made on the host, and leases, tell by
+  /// themselves whose they are, and a cgroup by its path.
+  private func keepAside(_ id: String, _ reason: String) throws {
+    NetworkClaims(store: store, id: id).releaseAll([])
+    try CgroupRecord(path: "\(CgroupPlacement.parent)/\(id)").remove()
+    let aside = try store.keepAside(id)
+    let networks = try store.networks.hold()
+    for lease in store.networks.staleLeases(isAlive: { $0 != store.directory(id) }) {
+      try removeTree(lease.path)
+    }
+    _ = consume networks
+    store.report(
+      "\(aside)/state.json cannot be read: \(reason). The instance was not running; what there is of it is kept there"
+    )
   }
 
   /// Its parent's death signal has reached it already, unless the workload is PID 1 and switched it
