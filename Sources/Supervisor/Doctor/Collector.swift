@@ -90,7 +90,12 @@ public struct Collector {
       guard file.hasSuffix("~"), let writer = file.dropLast().split(separator: ".").last else {
         return false
       }
-      return Int32(writer).map { kill($0, 0) != 0 && errno == ESRCH } ?? false
+      guard let pid = Int32(writer) else { return false }
+      // One that has ended and was not waited for yet has none either.
+      do { _ = try readLink("/proc/\(pid)/exe") } catch {
+        return error.errno == .noSuchFileOrDirectory
+      }
+      return false
     }.map { file in
       Garbage(text: "\(directory)/\(file), which was never finished") {
         try removeTree("\(directory)/\(file)")
