@@ -6,7 +6,7 @@ import Glibc
 ///     N                 the step fails
 ///     kill:N            this process is killed
 ///     kill-children:N   its children are: the instance's PID 1
-///     kill-parent:N     the command is that has put this monitor into the background
+///     stop:N            this process stops there, until it gets SIGCONT
 public enum FaultPoint {
   /// A step that can fail has just been done.
   ///
@@ -54,15 +54,9 @@ public enum FaultPoint {
       case "kill-children":
         let children = (try? readText("/proc/thread-self/children")) ?? ""
         for pid in children.split(separator: " ").compactMap({ pid_t($0) }) { kill(pid, SIGKILL) }
-      // The leader of a session is a monitor in the background; what else has a parent must not end it.
-      case "kill-parent" where getsid(0) == getpid() && isSwrun(getppid()): kill(getppid(), SIGKILL)
+      case "stop": kill(getpid(), SIGSTOP)
       default: break
       }
-    }
-
-    private static func isSwrun(_ pid: pid_t) -> Bool {
-      let words = (try? readText("/proc/\(pid)/cmdline"))?.split(separator: "\0")
-      return words?.first?.hasSuffix("swrun") == true
     }
 
     struct Injected: Error, CustomStringConvertible { let description: String }

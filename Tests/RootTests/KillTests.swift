@@ -86,12 +86,36 @@ struct KillTests {
       var place = 0
       while true {
         place += 1
-        let (result, step) = try run(
-          world, "kill-parent:\(place)",
-          ["-d", "--name", "web"] + Self.networks + ["--", "sleep", "1000"])
-        if result.code == 0 { break }
-        let about = "\(place), \(step ?? "?"): \(result)"
-        #expect(result.code == 137, "\(about)")
+        let file = "\(world.directory)/step"
+        unlink(file)
+        let running = try start(
+          ["ip", "netns", "exec", world.hostName, Self.testBuild, "-d", "--name", "web"]
+            + Self.networks + ["--", "sleep", "1000"],
+          environment: world.environment.merging(
+            ["SWRUN_FAULT": "stop:\(place)", "SWRUN_FAULT_FILE": file]) { $1 })
+        var status: CInt = 0
+        // Its monitor waits there, or it is through.
+        var isThrough = false
+        #expect(
+          eventually {
+            isThrough = waitpid(running.pid, &status, WNOHANG) == running.pid
+            return isThrough || FileIdentity(path: file) != nil
+          })
+        if isThrough { break }
+        kill(running.pid, SIGKILL)
+        waitpid(running.pid, &status, 0)
+        // It says where it is before it stops.
+        var stopped: [Int32] = []
+        #expect(
+          eventually {
+            stopped = world.monitorPids().filter { pid in
+              let line = (try? readText("/proc/\(pid)/stat")) ?? ""
+              return line.split(separator: ")").last?.hasPrefix(" T") == true
+            }
+            return !stopped.isEmpty
+          })
+        for pid in stopped { kill(pid, SIGCONT) }
+        let about = "\(place), \((try? readText(file)) ?? "?")"
         #expect(
           try eventually { try world.swrun("ps").lines.last?.contains("Up ") == true }, "\(about)")
         #expect(try world.swrun("exec", "web", "true").code == 0, "\(about)")
@@ -100,7 +124,10 @@ struct KillTests {
         try #require(place < 100)
       }
       #expect(place > 10, "only \(place)")
+      // The place of this one is on its way out, where it would wait.
+      for pid in world.monitorPids() { kill(pid, SIGKILL) }
       #expect(try world.swrun("rm", "-f", "web").code == 0)
+      #expect(try world.leftovers() == [])
     }
   }
 

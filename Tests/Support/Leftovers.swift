@@ -83,12 +83,14 @@ extension World {
   }
 
   /// Processes of swrun's that are there: monitors, which are in the host's network namespace.
-  public func monitors() -> [String] {
+  public func monitors() -> [String] { monitorPids().map { "the process \($0)" } }
+
+  public func monitorPids() -> [Int32] {
     guard let host = FileIdentity(path: "/run/netns/\(hostName)") else { return [] }
-    return directoryEntries("/proc").filter { pid in
-      Int32(pid) != nil && FileIdentity(path: "/proc/\(pid)/ns/net") == host
+    return directoryEntries("/proc").compactMap { Int32($0) }.filter { pid in
+      FileIdentity(path: "/proc/\(pid)/ns/net") == host
         && (try? readText("/proc/\(pid)/cmdline"))?.contains("swrun") == true
-    }.map { "the process \($0)" }
+    }
   }
 
   /// The cgroups that instances have, or have had.

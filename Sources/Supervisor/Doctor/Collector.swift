@@ -92,7 +92,7 @@ public struct Collector {
       }
       guard let pid = Int32(writer) else { return false }
       // One that has ended and was not waited for yet has none either.
-      do { _ = try readLink("/proc/\(pid)/exe") } catch {
+      do throws(SystemError) { _ = try readLink("/proc/\(pid)/exe") } catch {
         return error.errno == .noSuchFileOrDirectory
       }
       return false
