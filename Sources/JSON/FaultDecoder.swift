@@ -29,6 +29,16 @@ final class FaultDecoder {
     return Noted()
   }
 
+  /// - Parameter path: where it stands; put together only for what is wrong.
+  private func take<Value>(
+    _ scalar: Scalar<Value>, _ path: @autoclosure () -> Path
+  ) throws -> Value {
+    switch scalar {
+    case .value(let value): return value
+    case .fault(let reason): throw note(path(), reason)
+    }
+  }
+
   private func value<Value: Decodable>(_ json: JSONValue, _ path: Path) throws -> Value {
     let place = Place(decoder: self, json: json, path: path)
     do {
@@ -90,14 +100,14 @@ final class FaultDecoder {
     }
 
     func mismatch(_ wanted: String) -> Noted {
-      decoder.note(path, "has to be \(wanted), not \(json.kind)")
+      decoder.note(path, json.isNot(wanted))
     }
 
     func container<Key: CodingKey>(keyedBy type: Key.Type) throws -> KeyedDecodingContainer<Key> {
       guard case .object(let members) = json else { throw mismatch("an object") }
       if decoder.isStrict, !isCompared {
         isCompared = true
-        for name in members.keys.sorted() where Key(stringValue: name) == nil {
+        for name in members.names.sorted() where Key(stringValue: name) == nil {
           _ = decoder.note(member(name), "is not a property that swrun knows; take it out")
         }
       }
@@ -105,6 +115,24 @@ final class FaultDecoder {
     }
 
     func member(_ name: String) -> Path { .member(path, name) }
+
+    // Here and not among the members, which are generic: so the compiler makes one of each that knows its
+    // types.
+
+    func scalar<Value>(
+      _ members: JSONObject, _ name: String, _ read: (JSONValue) -> Scalar<Value>
+    ) throws -> Value {
+      guard let json = members[name] else { throw decoder.note(member(name), "is missing") }
+      return try decoder.take(read(json), member(name))
+    }
+
+    func presentScalar<Value>(
+      _ members: JSONObject, _ name: String, _ read: (JSONValue) -> Scalar<Value>
+    ) -> Value? {
+      guard let json = members[name] else { return nil }
+      if case .null = json { return nil }
+      return try? decoder.take(read(json), member(name))
+    }
 
     func unkeyedContainer() throws -> any UnkeyedDecodingContainer {
       guard case .array(let elements) = json else { throw mismatch("a list") }
@@ -116,9 +144,9 @@ final class FaultDecoder {
 
   private struct Members<Key: CodingKey>: KeyedDecodingContainerProtocol {
     let place: Place
-    let members: [String: JSONValue]
+    let members: JSONObject
     var codingPath: [any CodingKey] { [] }
-    var allKeys: [Key] { members.keys.sorted().compactMap(Key.init(stringValue:)) }
+    var allKeys: [Key] { members.names.sorted().compactMap(Key.init(stringValue:)) }
 
     func contains(_ key: Key) -> Bool { members[key.stringValue] != nil }
 
@@ -140,28 +168,57 @@ final class FaultDecoder {
       try present(type, key)
     }
 
-    // The protocol has a requirement for each of these, which the general one does not meet.
+    // The protocol has a requirement for each of these, which the general one does not meet, or meets
+    // by way of a place of its own.
 
-    func decodeIfPresent(_ type: Bool.Type, forKey key: Key) throws -> Bool? {
-      try present(type, key)
+    func decode(_: Bool.Type, forKey key: Key) throws -> Bool {
+      try place.scalar(members, key.stringValue, Scalar.bool)
     }
-    func decodeIfPresent(_ type: String.Type, forKey key: Key) throws -> String? {
-      try present(type, key)
+    func decode(_: String.Type, forKey key: Key) throws -> String {
+      try place.scalar(members, key.stringValue, Scalar.string)
     }
-    func decodeIfPresent(_ type: Int32.Type, forKey key: Key) throws -> Int32? {
-      try present(type, key)
+    func decode(_: Int.Type, forKey key: Key) throws -> Int {
+      try place.scalar(members, key.stringValue, Scalar.integer)
     }
-    func decodeIfPresent(_ type: Int64.Type, forKey key: Key) throws -> Int64? {
-      try present(type, key)
+    func decode(_: Int32.Type, forKey key: Key) throws -> Int32 {
+      try place.scalar(members, key.stringValue, Scalar.integer)
     }
-    func decodeIfPresent(_ type: UInt16.Type, forKey key: Key) throws -> UInt16? {
-      try present(type, key)
+    func decode(_: Int64.Type, forKey key: Key) throws -> Int64 {
+      try place.scalar(members, key.stringValue, Scalar.integer)
     }
-    func decodeIfPresent(_ type: UInt32.Type, forKey key: Key) throws -> UInt32? {
-      try present(type, key)
+    func decode(_: UInt16.Type, forKey key: Key) throws -> UInt16 {
+      try place.scalar(members, key.stringValue, Scalar.integer)
     }
-    func decodeIfPresent(_ type: UInt64.Type, forKey key: Key) throws -> UInt64? {
-      try present(type, key)
+    func decode(_: UInt32.Type, forKey key: Key) throws -> UInt32 {
+      try place.scalar(members, key.stringValue, Scalar.integer)
+    }
+    func decode(_: UInt64.Type, forKey key: Key) throws -> UInt64 {
+      try place.scalar(members, key.stringValue, Scalar.integer)
+    }
+
+    func decodeIfPresent(_: Bool.Type, forKey key: Key) throws -> Bool? {
+      place.presentScalar(members, key.stringValue, Scalar.bool)
+    }
+    func decodeIfPresent(_: String.Type, forKey key: Key) throws -> String? {
+      place.presentScalar(members, key.stringValue, Scalar.string)
+    }
+    func decodeIfPresent(_: Int.Type, forKey key: Key) throws -> Int? {
+      place.presentScalar(members, key.stringValue, Scalar.integer)
+    }
+    func decodeIfPresent(_: Int32.Type, forKey key: Key) throws -> Int32? {
+      place.presentScalar(members, key.stringValue, Scalar.integer)
+    }
+    func decodeIfPresent(_: Int64.Type, forKey key: Key) throws -> Int64? {
+      place.presentScalar(members, key.stringValue, Scalar.integer)
+    }
+    func decodeIfPresent(_: UInt16.Type, forKey key: Key) throws -> UInt16? {
+      place.presentScalar(members, key.stringValue, Scalar.integer)
+    }
+    func decodeIfPresent(_: UInt32.Type, forKey key: Key) throws -> UInt32? {
+      place.presentScalar(members, key.stringValue, Scalar.integer)
+    }
+    func decodeIfPresent(_: UInt64.Type, forKey key: Key) throws -> UInt64? {
+      place.presentScalar(members, key.stringValue, Scalar.integer)
     }
 
     private func present<Value: Decodable>(_ type: Value.Type, _ key: Key) throws -> Value? {
@@ -242,15 +299,8 @@ final class FaultDecoder {
       return false
     }
 
-    func decode(_: Bool.Type) throws -> Bool {
-      guard case .bool(let flag) = place.json else { throw place.mismatch("true or false") }
-      return flag
-    }
-
-    func decode(_: String.Type) throws -> String {
-      guard case .string(let text) = place.json else { throw place.mismatch("a string") }
-      return text
-    }
+    func decode(_: Bool.Type) throws -> Bool { try read(Scalar.bool) }
+    func decode(_: String.Type) throws -> String { try read(Scalar.string) }
 
     func decode(_: Double.Type) throws -> Double {
       switch place.json {
@@ -262,33 +312,56 @@ final class FaultDecoder {
     }
 
     func decode(_ type: Float.Type) throws -> Float { Float(try decode(Double.self)) }
-    func decode(_ type: Int.Type) throws -> Int { try integer() }
-    func decode(_ type: Int8.Type) throws -> Int8 { try integer() }
-    func decode(_ type: Int16.Type) throws -> Int16 { try integer() }
-    func decode(_ type: Int32.Type) throws -> Int32 { try integer() }
-    func decode(_ type: Int64.Type) throws -> Int64 { try integer() }
-    func decode(_ type: UInt.Type) throws -> UInt { try integer() }
-    func decode(_ type: UInt8.Type) throws -> UInt8 { try integer() }
-    func decode(_ type: UInt16.Type) throws -> UInt16 { try integer() }
-    func decode(_ type: UInt32.Type) throws -> UInt32 { try integer() }
-    func decode(_ type: UInt64.Type) throws -> UInt64 { try integer() }
+    func decode(_ type: Int.Type) throws -> Int { try read(Scalar.integer) }
+    func decode(_ type: Int8.Type) throws -> Int8 { try read(Scalar.integer) }
+    func decode(_ type: Int16.Type) throws -> Int16 { try read(Scalar.integer) }
+    func decode(_ type: Int32.Type) throws -> Int32 { try read(Scalar.integer) }
+    func decode(_ type: Int64.Type) throws -> Int64 { try read(Scalar.integer) }
+    func decode(_ type: UInt.Type) throws -> UInt { try read(Scalar.integer) }
+    func decode(_ type: UInt8.Type) throws -> UInt8 { try read(Scalar.integer) }
+    func decode(_ type: UInt16.Type) throws -> UInt16 { try read(Scalar.integer) }
+    func decode(_ type: UInt32.Type) throws -> UInt32 { try read(Scalar.integer) }
+    func decode(_ type: UInt64.Type) throws -> UInt64 { try read(Scalar.integer) }
 
     func decode<Value: Decodable>(_ type: Value.Type) throws -> Value { try Value(from: place) }
 
-    private func integer<Number: FixedWidthInteger>() throws -> Number {
-      let number: Number? =
-        switch place.json {
-        case .integer(let number): Number(exactly: number)
-        case .unsigned(let number): Number(exactly: number)
-        case .fraction(let number): Number(exactly: number)
-        default: throw place.mismatch("a whole number")
-        }
-      guard let number else {
-        throw place.decoder.note(
-          place.path, "has to be a whole number from \(Number.min) to \(Number.max)")
-      }
-      return number
+    private func read<Value>(_ read: (JSONValue) -> Scalar<Value>) throws -> Value {
+      try place.decoder.take(read(place.json), place.path)
     }
+  }
+}
+
+/// A value without parts, or why it is none.
+private enum Scalar<Value> {
+  case value(Value)
+  case fault(String)
+
+  static func bool(_ json: JSONValue) -> Scalar where Value == Bool {
+    guard case .bool(let flag) = json else { return .wrong("true or false", json) }
+    return .value(flag)
+  }
+
+  static func string(_ json: JSONValue) -> Scalar where Value == String {
+    guard case .string(let text) = json else { return .wrong("a string", json) }
+    return .value(text)
+  }
+
+  static func integer(_ json: JSONValue) -> Scalar where Value: FixedWidthInteger {
+    let number: Value?
+    switch json {
+    case .integer(let whole): number = Value(exactly: whole)
+    case .unsigned(let whole): number = Value(exactly: whole)
+    case .fraction(let fraction): number = Value(exactly: fraction)
+    default: return .wrong("a whole number", json)
+    }
+    guard let number else {
+      return .fault("has to be a whole number from \(Value.min) to \(Value.max)")
+    }
+    return .value(number)
+  }
+
+  private static func wrong(_ wanted: String, _ json: JSONValue) -> Scalar {
+    .fault(json.isNot(wanted))
   }
 }
 

@@ -65,9 +65,9 @@ private struct JSONParser {
     return value
   }
 
-  private mutating func object(depth: Int) throws(Fault) -> [String: JSONValue] {
+  private mutating func object(depth: Int) throws(Fault) -> JSONObject {
     place += 1
-    var members: [String: JSONValue] = [:]
+    var members: JSONObject = [:]
     skipSpace()
     if take("}") { return members }
     while true {
@@ -78,7 +78,7 @@ private struct JSONParser {
       skipSpace()
       guard take(":") else { throw wrong("a colon is expected") }
       let value = try self.value(depth: depth + 1)
-      guard members.updateValue(value, forKey: name) == nil else {
+      guard members.add(name, value) else {
         place = start
         throw wrong("\(name.debugDescription) is there twice")
       }
@@ -104,7 +104,14 @@ private struct JSONParser {
   private mutating func string() throws(Fault) -> String {
     place += 1
     let start = place
-    var bytes: [UInt8] = []
+    // Most are ASCII without escapes, and are taken as they are.
+    while let byte = next, 0x20..<0x80 ~= byte, byte != UInt8(ascii: "\""),
+      byte != UInt8(ascii: "\\")
+    {
+      place += 1
+    }
+    if take("\"") { return String(decoding: text[start..<place - 1], as: UTF8.self) }
+    var bytes = Array(text[start..<place])
     while let byte = next {
       switch byte {
       case UInt8(ascii: "\""):
@@ -177,6 +184,9 @@ private struct JSONParser {
       isWhole = false
       if !take("+") { _ = take("-") }
       if digits() == 0 { throw wrong("a digit is expected") }
+    }
+    if isWhole, whole < 19, first == start {
+      return .integer(text[first..<place].reduce(0) { $0 * 10 + Int64($1 - UInt8(ascii: "0")) })
     }
     let literal = String(decoding: text[start..<place], as: UTF8.self)
     if isWhole, let number = Int64(literal) { return .integer(number) }

@@ -19,7 +19,9 @@ final class JSONWriter {
   var depth: Int { open.count }
 
   /// The whole of a value, where a value is expected.
-  func write(_ value: some Encodable) throws {
+  func write<Value: Encodable>(_ value: Value) throws {
+    // The kind that there is most of.
+    if Value.self == String.self, let text = value as? String { return put(text: text) }
     let depth = self.depth
     let start = bytes.count
     try value.encode(to: ValueEncoder(writer: self, depth: depth))
@@ -151,6 +153,16 @@ private struct Members<Key: CodingKey>: KeyedEncodingContainerProtocol {
   }
 
   func encodeNil(forKey key: Key) { place(key.stringValue).encodeNil() }
+
+  // These would also be met by the general one, by way of an encoder for each.
+
+  func encode(_ value: Bool, forKey key: Key) { place(key.stringValue).encode(value) }
+  func encode(_ value: String, forKey key: Key) { place(key.stringValue).encode(value) }
+  func encode(_ value: Int, forKey key: Key) { place(key.stringValue).encode(value) }
+  func encode(_ value: Int32, forKey key: Key) { place(key.stringValue).encode(value) }
+  func encode(_ value: Int64, forKey key: Key) { place(key.stringValue).encode(value) }
+  func encode(_ value: UInt32, forKey key: Key) { place(key.stringValue).encode(value) }
+  func encode(_ value: UInt64, forKey key: Key) { place(key.stringValue).encode(value) }
 
   func encode(_ value: some Encodable, forKey key: Key) throws {
     writer.next(key.stringValue, at: depth)

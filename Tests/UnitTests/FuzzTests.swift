@@ -201,7 +201,10 @@ struct FuzzTests {
       let state = try decoded(InstanceState.self, input)
       _ = state.networkNames
       _ = state.publishedPorts
-      _ = state.slaves(on: state.hostNamespace.identity)
+      var specs: [String: NetworkSpec] = [:]
+      let slaves = try decoded(KnownSlaves.self, input)
+        .slaves(on: state.hostNamespace.identity, &specs)
+      if slaves.count > state.networks.count { return false }
       let encoder = JSONEncoder()
       encoder.outputFormatting = .sortedKeys
       let bytes = Array(try encoder.encode(state))
