@@ -1,4 +1,5 @@
 import ArgumentParser
+import Linux
 import Supervisor
 
 struct Cp: ParsableCommand {
@@ -40,6 +41,7 @@ struct Cp: ParsableCommand {
   var destination: String
 
   mutating func run() throws {
+    let (source, destination) = (Self.given(source), Self.given(destination))
     let (from, to) = (Self.split(source), Self.split(destination))
     let store = try state.store()
     func copy(_ name: String) throws -> InstanceCopy {
@@ -54,17 +56,24 @@ struct Cp: ParsableCommand {
       throw ValidationError("one of the two has to be in an instance: write it as INSTANCE:PATH")
     default:
       throw ValidationError(
-        "only one of the two can be in an instance. Copy over the host, or through a pipe: swrun cp \(source) - | swrun cp - \(destination)"
+        "only one of the two can be in an instance. Copy over the host, or through a pipe: swrun cp \(source.text) - | swrun cp - \(destination.text)"
       )
     }
   }
 
+  /// A word of the command line as it was given: it may be no UTF-8, of which a `String` makes another.
+  private static func given(_ text: String) -> FileName {
+    guard text.unicodeScalars.contains("\u{fffd}") else { return FileName(text) }
+    let words = (0..<Int(CommandLine.argc)).compactMap { CommandLine.unsafeArgv[$0] }
+    return words.map { FileName(UnsafePointer($0)) }.first { $0.text == text } ?? FileName(text)
+  }
+
   /// `INSTANCE:PATH`; `nil` for a path of the host's, which may have a colon after `/` or `.`.
-  private static func split(_ text: String) -> (instance: String, path: String)? {
-    guard let colon = text.firstIndex(of: ":"), !text.hasPrefix("/"), !text.hasPrefix(".") else {
-      return nil
-    }
-    let path = String(text[text.index(after: colon)...])
-    return (String(text[..<colon]), path.isEmpty ? "/" : path)
+  private static func split(_ name: FileName) -> (instance: String, path: FileName)? {
+    guard let colon = name.bytes.firstIndex(of: UInt8(ascii: ":")),
+      let first = name.bytes.first, !"/.".utf8.contains(first)
+    else { return nil }
+    let path = FileName(name.bytes[(colon + 1)...])
+    return (FileName(name.bytes[..<colon]).text, path.bytes.isEmpty ? FileName("/") : path)
   }
 }

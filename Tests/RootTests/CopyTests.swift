@@ -112,6 +112,48 @@ struct CopyTests {
     }
   }
 
+  @Test("names and links that are no UTF-8 are copied byte for byte, also through archives")
+  func bytes() throws {
+    // 0xff and a cut-off character; a long one needs an extended header.
+    let make = """
+      mkdir d d/$(printf 'x\\377y'); echo one > d/$(printf 'x\\377y/\\303'); ln -s $(printf '\\376') d/l
+      echo two > d/$(printf '\\377%0120d' 0)
+      """
+    try with(make) { world, here in
+      let state = world.environment.map { "\($0)=\($1)" }.joined(separator: " ")
+      let cp = "\(state) ip netns exec \(world.hostName) \(World.binary) cp"
+      let list = "find . -printf '%P %l %y\\n' | LC_ALL=C sort | od -An -c"
+      let wanted = try sh("mkdir \(here)/w && cd \(here)/w && \(make) && cd d && \(list)")
+      #expect(wanted.contains("377") && wanted.contains("303") && wanted.contains("376"))
+      let found = try sh(
+        """
+        cd \(here); \(cp) web:/tmp/d d; (cd d; \(list))
+        """)
+      #expect(found == wanted)
+      let archived = try sh("cd \(here); mkdir t; \(cp) web:/tmp/d - | tar x -C t; cd t/d; \(list)")
+      #expect(archived == wanted)
+      let back = try sh(
+        """
+        cd \(here); \(cp) d web:/tmp/in >&2; \(cp) web:/tmp/in out; (cd out; \(list))
+        """)
+      #expect(back == wanted)
+      let through = try sh(
+        """
+        cd \(here); mkdir u; tar c -C t d | (cd u; \(cp) - web:/tmp/d/ >&2); \(cp) web:/tmp/d/d u/d; (cd u/d; \(list))
+        """)
+      #expect(through == wanted)
+      // And named on the command line, on both sides.
+      let named = try sh(
+        """
+        cd \(here); name=$(printf 'x\\377y'); \(cp) "web:/tmp/d/$name" "new$name"
+        \(cp) "new$name/$(printf '\\303')" "web:/tmp/$name"; \(cp) "web:/tmp/$name" got; cat got
+        """)
+      #expect(named == "one\n")
+      let missing = try sh("\(cp) \"web:/tmp/$(printf '\\375')\" \(here)/none 2>&1; true")
+      #expect(missing.contains("cannot be copied: No such file"), "\(missing)")
+    }
+  }
+
   @Test("owners are the caller's or root's, -a keeps them; set-id bits do not come out")
   func owners() throws {
     try World.with { world in

@@ -9,13 +9,13 @@ struct CopyEntry {
     /// Bytes.
     case file(size: Int64)
     /// A symbolic link, with where it leads.
-    case link(String)
+    case link(FileName)
     /// One more name of a file of the same copy.
-    case hardLink([String])
+    case hardLink([FileName])
   }
 
   /// Names below the place of the copy, none of them `.` or `..`; none at all: the place itself.
-  var path: [String]
+  var path: [FileName]
   var kind: Kind
   /// The permissions, set-id bits included.
   var mode: mode_t
@@ -24,7 +24,7 @@ struct CopyEntry {
   /// Seconds since 1970.
   var modified: Int64
 
-  var name: String { path.isEmpty ? "." : path.joined(separator: "/") }
+  var name: FileName { path.isEmpty ? FileName(".") : FileName(joining: path) }
 }
 
 /// Where a copy goes.

@@ -1,5 +1,5 @@
 import Glibc
-import Linux
+public import Linux
 import SystemPackage
 
 /// Copies files between the host and a running instance, as `docker cp` does.
@@ -49,25 +49,25 @@ public struct InstanceCopy {
   private enum Side: Equatable { case host, instance }
 
   private func open(
-    _ path: String, _ flags: CInt, _ side: Side
+    _ path: FileName, _ flags: CInt, _ side: Side
   ) throws(SystemError) -> HeldDescriptor {
     if side == .host { return HeldDescriptor(try Descriptor.open(path, flags)) }
-    let absolute = path.hasPrefix("/") ? path : "/\(path)"
+    let absolute = path.isAbsolute ? path : FileName("/".utf8 + path.bytes)
     return HeldDescriptor(
       try Descriptor.open(absolute, flags, inRoot: root.descriptor.fd))
   }
 
-  private static func text(_ path: String, _ side: Side) -> String {
-    side == .host ? path : "\(path) in the instance"
+  private static func text(_ path: FileName, _ side: Side) -> String {
+    side == .host ? path.text : "\(path.text) in the instance"
   }
 
   /// Copies out of the instance.
   ///
   /// - Parameter target: a path of the host's, or `-` for a tar archive on the standard output.
-  public func copyOut(_ path: String, to target: String) throws {
+  public func copyOut(_ path: FileName, to target: FileName) throws {
     let source = try openSource(path, .instance)
     let name = Self.name(path)
-    if target == "-" {
+    if target == FileName("-") {
       var writer = TarWriter(output: .standardOutput, owner: insideOwner)
       try TreeReader(report: report).copy(
         source.descriptor.fd, as: name.map { [$0] } ?? [], to: &writer)
@@ -89,7 +89,7 @@ public struct InstanceCopy {
   /// Copies into the instance.
   ///
   /// - Parameter source: a path of the host's, or `-` for a tar archive on the standard input.
-  public func copyIn(_ source: String, to path: String) throws {
+  public func copyIn(_ source: FileName, to path: FileName) throws {
     let ids = ids
     let keeps = keepsOwners
     func outside(_ uid: uid_t, _ gid: gid_t) -> (uid: uid_t, gid: gid_t) {
@@ -98,11 +98,11 @@ public struct InstanceCopy {
       return (ids.uids.outside(uid) ?? root.uid, ids.gids.outside(gid) ?? root.gid)
     }
     let modes: mode_t = keepsOwners ? 0o7777 : 0o1777
-    if source == "-" {
+    if source == FileName("-") {
       let base: HeldDescriptor
       do { base = try open(path, pathOnly | O_DIRECTORY, .instance) } catch {
         throw SupervisorError(
-          "\(path) is no directory of the instance's (\(error.errno)), into which a tar archive could go"
+          "\(path.text) is no directory of the instance's (\(error.errno)), into which a tar archive could go"
         )
       }
       var writer = TreeWriter(base: base.descriptor.fd, owner: outside, modes: modes)
@@ -120,7 +120,7 @@ public struct InstanceCopy {
     return { (ids.uids.inside($0) ?? 65534, ids.gids.inside($1) ?? 65534) }
   }
 
-  private func openSource(_ path: String, _ side: Side) throws -> HeldDescriptor {
+  private func openSource(_ path: FileName, _ side: Side) throws -> HeldDescriptor {
     do { return try open(path, pathOnly | (followsLink ? 0 : O_NOFOLLOW), side) } catch {
       throw SupervisorError("\(Self.text(path, side)) cannot be copied: \(error.errno)")
     }
@@ -132,8 +132,8 @@ public struct InstanceCopy {
   ///   - isDirectory: whether the source is one.
   ///   - name: the source's; `nil`: only what is in it is copied.
   private func openTarget(
-    _ path: String, _ side: Side, isDirectory: Bool, _ name: String?
-  ) throws -> (HeldDescriptor, [String]) {
+    _ path: FileName, _ side: Side, isDirectory: Bool, _ name: FileName?
+  ) throws -> (HeldDescriptor, [FileName]) {
     let text = Self.text(path, side)
     do {
       if let there = try? open(path, pathOnly, side) {
@@ -141,14 +141,14 @@ public struct InstanceCopy {
         if isDirectory {
           throw SupervisorError("\(text) is no directory, and cannot become one; remove it first")
         }
-      } else if path.hasSuffix("/"), !isDirectory {
+      } else if path.endsWithSlash, !isDirectory {
         throw SupervisorError("\(text) is no directory; make it first, or leave the slash out")
       }
       guard let last = Self.name(path) else {
         throw SupervisorError("\(text) is not there; make it first")
       }
-      let names = path.split(separator: "/").dropLast().joined(separator: "/")
-      let parent = (path.hasPrefix("/") ? "/" : "./") + names
+      let names = FileName(joining: path.components.dropLast())
+      let parent = FileName((path.isAbsolute ? "/" : "./").utf8 + names.bytes)
       return (try open(parent, pathOnly | O_DIRECTORY, side), [last])
     } catch let error as SystemError {
       throw SupervisorError("the directory of \(text) cannot be opened: \(error.errno)")
@@ -161,8 +161,10 @@ public struct InstanceCopy {
   }
 
   /// The last name of a path; `nil` where that is none, or `.`: what is in the directory is meant.
-  private static func name(_ path: String) -> String? {
-    guard let last = path.split(separator: "/").last, last != ".", last != ".." else { return nil }
-    return String(last)
+  private static func name(_ path: FileName) -> FileName? {
+    guard let last = path.components.last, ![FileName("."), FileName("..")].contains(last) else {
+      return nil
+    }
+    return last
   }
 }

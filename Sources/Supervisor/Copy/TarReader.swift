@@ -13,7 +13,7 @@ struct TarReader {
   private static let longest: Int64 = 1 << 20
 
   func copy(to sink: inout some CopySink) throws {
-    var extended: [String: String] = [:]
+    var extended: [String: [UInt8]] = [:]
     while let block = try readBlock() {
       if block.allSatisfy({ $0 == 0 }) { break }
       try Self.checkSum(block)
@@ -21,8 +21,8 @@ struct TarReader {
       let size = try extended["size"].map(Self.decimal) ?? Self.number(block[124..<136])
       switch type {
       case UInt8(ascii: "x"): extended.merge(try Self.records(try text(size))) { $1 }
-      case UInt8(ascii: "L"): extended["path"] = Self.string(try text(size)[...])
-      case UInt8(ascii: "K"): extended["linkpath"] = Self.string(try text(size)[...])
+      case UInt8(ascii: "L"): extended["path"] = Self.bytes(try text(size)[...])
+      case UInt8(ascii: "K"): extended["linkpath"] = Self.bytes(try text(size)[...])
       case UInt8(ascii: "g"): try skip(size)
       default:
         try put(block, type, size, extended, to: &sink)
@@ -34,16 +34,16 @@ struct TarReader {
   }
 
   private func put(
-    _ block: [UInt8], _ type: UInt8, _ size: Int64, _ extended: [String: String],
+    _ block: [UInt8], _ type: UInt8, _ size: Int64, _ extended: [String: [UInt8]],
     to sink: inout some CopySink
   ) throws {
-    var name = Self.string(block[0..<100])
-    let prefix = Self.string(block[345..<500])
+    var plain = Self.bytes(block[0..<100])
+    let prefix = Self.bytes(block[345..<500])
     if !prefix.isEmpty, block[257..<263].elementsEqual(Array("ustar\u{0}".utf8)) {
-      name = "\(prefix)/\(name)"
+      plain = prefix + [UInt8(ascii: "/")] + plain
     }
-    name = extended["path"] ?? name
-    let link = extended["linkpath"] ?? Self.string(block[157..<257])
+    let name = FileName(extended["path"] ?? plain)
+    let link = FileName(extended["linkpath"] ?? Self.bytes(block[157..<257]))
     var entry = CopyEntry(
       path: try Self.names(name), kind: .directory,
       mode: mode_t(truncatingIfNeeded: try Self.number(block[100..<108])) & 0o7777,
@@ -54,11 +54,11 @@ struct TarReader {
     case UInt8(ascii: "5"): break
     // In archives of old a directory's name ends with a slash.
     case 0, UInt8(ascii: "0"), UInt8(ascii: "7"):
-      if !name.hasSuffix("/") { entry.kind = .file(size: size) }
+      if !name.endsWithSlash { entry.kind = .file(size: size) }
     case UInt8(ascii: "2"): entry.kind = .link(link)
     case UInt8(ascii: "1"): entry.kind = .hardLink(try Self.names(link))
     default:
-      report("\(name) is a device, a pipe or unknown, and is left out")
+      report("\(name.text) is a device, a pipe or unknown, and is left out")
       return try skip(size)
     }
     guard case .file = entry.kind else {
@@ -124,7 +124,7 @@ struct TarReader {
       }
       return first & 0x40 != 0 ? 0 : value
     }
-    let text = string(field).filter { $0 != " " }
+    let text = String(decoding: bytes(field), as: UTF8.self).filter { $0 != " " }
     if text.isEmpty { return 0 }
     guard let value = Int64(text, radix: 8), value >= 0 else {
       throw SupervisorError("\(text.debugDescription) in a header of the tar archive is no number")
@@ -132,25 +132,26 @@ struct TarReader {
     return value
   }
 
-  private static func decimal(_ text: String) throws -> Int64 {
+  private static func decimal(_ bytes: [UInt8]) throws -> Int64 {
+    let text = String(decoding: bytes, as: UTF8.self)
     guard let value = Int64(text), value >= 0 else {
       throw SupervisorError("\(text.debugDescription) in a header of the tar archive is no size")
     }
     return value
   }
 
-  private static func id(_ extended: String?, _ field: ArraySlice<UInt8>) throws -> UInt32 {
+  private static func id(_ extended: [UInt8]?, _ field: ArraySlice<UInt8>) throws -> UInt32 {
     UInt32(clamping: try extended.map(decimal) ?? number(field))
   }
 
   /// To the first zero.
-  private static func string(_ field: ArraySlice<UInt8>) -> String {
-    String(decoding: field.prefix { $0 != 0 }, as: UTF8.self)
+  private static func bytes(_ field: ArraySlice<UInt8>) -> [UInt8] {
+    Array(field.prefix { $0 != 0 })
   }
 
   /// `LENGTH KEY=VALUE` lines.
-  private static func records(_ bytes: [UInt8]) throws -> [String: String] {
-    var found: [String: String] = [:]
+  private static func records(_ bytes: [UInt8]) throws -> [String: [UInt8]] {
+    var found: [String: [UInt8]] = [:]
     var rest = bytes[...]
     while !rest.isEmpty {
       let digits = rest.prefix { $0 != 0x20 }
@@ -159,17 +160,16 @@ struct TarReader {
         equals > digits.endIndex, equals < rest.startIndex + length - 1
       else { throw SupervisorError("an extended header of the tar archive is broken") }
       let key = String(decoding: rest[(digits.endIndex + 1)..<equals], as: UTF8.self)
-      found[key] = String(
-        decoding: rest[(equals + 1)..<(rest.startIndex + length - 1)], as: UTF8.self)
+      found[key] = Array(rest[(equals + 1)..<(rest.startIndex + length - 1)])
       rest = rest.dropFirst(length)
     }
     return found
   }
 
-  private static func names(_ path: String) throws -> [String] {
-    let names = path.split(separator: "/").map(String.init).filter { $0 != "." }
-    guard !names.contains("..") else {
-      throw SupervisorError("\(path.debugDescription) in the tar archive leads out of it")
+  private static func names(_ path: FileName) throws -> [FileName] {
+    let names = path.components.filter { $0 != FileName(".") }
+    guard !names.contains(FileName("..")) else {
+      throw SupervisorError("\(path.text.debugDescription) in the tar archive leads out of it")
     }
     return names
   }

@@ -10,33 +10,34 @@ struct TarWriter: CopySink {
   mutating func put(_ entry: CopyEntry, from body: FileDescriptor?) throws -> Int64 {
     if entry.path.isEmpty { return 0 }
     let (uid, gid) = owner(entry.uid, entry.gid)
-    var name = entry.name
-    var link = ""
+    var name = entry.name.bytes
+    var link: [UInt8] = []
     var size: Int64 = 0
     let type: Character
     switch entry.kind {
     case .directory:
       type = "5"
-      name += "/"
+      name.append(UInt8(ascii: "/"))
     case .file(let count):
       type = "0"
       size = count
     case .link(let target):
       type = "2"
-      link = target
+      link = target.bytes
     case .hardLink(let target):
       type = "1"
-      link = target.joined(separator: "/")
+      link = FileName(joining: target).bytes
     }
-    var records: [(String, String)] = []
-    if name.utf8.count > 100 { records.append(("path", name)) }
-    if link.utf8.count > 100 { records.append(("linkpath", link)) }
-    if size >= 1 << 33 { records.append(("size", "\(size)")) }
-    if uid >= 1 << 21 { records.append(("uid", "\(uid)")) }
-    if gid >= 1 << 21 { records.append(("gid", "\(gid)")) }
+    // What is no UTF-8 stands there as it is, as GNU tar has it.
+    var records: [(String, [UInt8])] = []
+    if name.count > 100 { records.append(("path", name)) }
+    if link.count > 100 { records.append(("linkpath", link)) }
+    if size >= 1 << 33 { records.append(("size", Array("\(size)".utf8))) }
+    if uid >= 1 << 21 { records.append(("uid", Array("\(uid)".utf8))) }
+    if gid >= 1 << 21 { records.append(("gid", Array("\(gid)".utf8))) }
     if !records.isEmpty {
       let text = records.flatMap { Self.record($0.0, $0.1) }
-      try write(Self.header("pax", "x", Int64(text.count)))
+      try write(Self.header(Array("pax".utf8), "x", Int64(text.count)))
       try write(text + Self.padding(Int64(text.count)))
     }
     try write(
@@ -65,28 +66,28 @@ struct TarWriter: CopySink {
   }
 
   /// `LENGTH KEY=VALUE`, the length its own digits included.
-  private static func record(_ key: String, _ value: String) -> [UInt8] {
-    let rest = " \(key)=\(value)\n"
-    var length = rest.utf8.count
-    while rest.utf8.count + "\(length)".utf8.count != length {
-      length = rest.utf8.count + "\(length)".utf8.count
+  private static func record(_ key: String, _ value: [UInt8]) -> [UInt8] {
+    let rest = Array(" \(key)=".utf8) + value + [0x0a]
+    var length = rest.count
+    while rest.count + "\(length)".utf8.count != length {
+      length = rest.count + "\(length)".utf8.count
     }
-    return Array("\(length)\(rest)".utf8)
+    return Array("\(length)".utf8) + rest
   }
 
   private static func header(
-    _ name: String, _ type: Character, _ size: Int64, mode: UInt32 = 0o644, _ uid: UInt32 = 0,
-    _ gid: UInt32 = 0, _ modified: Int64 = 0, link: String = ""
+    _ name: [UInt8], _ type: Character, _ size: Int64, mode: UInt32 = 0o644, _ uid: UInt32 = 0,
+    _ gid: UInt32 = 0, _ modified: Int64 = 0, link: [UInt8] = []
   ) -> [UInt8] {
     var block = [UInt8](repeating: 0, count: 512)
-    func put(_ text: String, _ place: Int, _ longest: Int) {
-      for (index, byte) in text.utf8.prefix(longest).enumerated() { block[place + index] = byte }
+    func put(_ bytes: some Collection<UInt8>, _ place: Int, _ longest: Int) {
+      for (index, byte) in bytes.prefix(longest).enumerated() { block[place + index] = byte }
     }
     func put(_ number: Int64, _ place: Int, digits: Int) {
       // What does not fit stands in the extended header.
       let most = Int64(1) << (3 * digits) - 1
       let text = String(number < 0 || number > most ? 0 : number, radix: 8)
-      put(String(repeating: "0", count: digits - text.count) + text, place, digits)
+      put((String(repeating: "0", count: digits - text.count) + text).utf8, place, digits)
     }
     put(name, 0, 100)
     put(Int64(mode), 100, digits: 7)
@@ -94,10 +95,10 @@ struct TarWriter: CopySink {
     put(Int64(gid), 116, digits: 7)
     put(size, 124, digits: 11)
     put(modified, 136, digits: 11)
-    put("        ", 148, 8)
-    put(String(type), 156, 1)
+    put("        ".utf8, 148, 8)
+    put(String(type).utf8, 156, 1)
     put(link, 157, 100)
-    put("ustar\u{0}00", 257, 8)
+    put("ustar\u{0}00".utf8, 257, 8)
     put(block.reduce(0) { $0 + Int64($1) }, 148, digits: 6)
     block[154] = 0
     return block

@@ -13,9 +13,9 @@ struct TreeReader {
   /// - Parameters:
   ///   - entry: opened with `O_PATH`.
   ///   - path: what it is called in the copy.
-  func copy(_ entry: FileDescriptor, as path: [String], to sink: inout some CopySink) throws {
+  func copy(_ entry: FileDescriptor, as path: [FileName], to sink: inout some CopySink) throws {
     var status = stat()
-    try check("fstat", path.last ?? "", fstat(entry.rawValue, &status))
+    try check("fstat", path.last?.text ?? "", fstat(entry.rawValue, &status))
     var copied = CopyEntry(
       path: path, kind: .directory, mode: status.st_mode & 0o7777, uid: status.st_uid,
       gid: status.st_gid, modified: Int64(status.st_mtim.tv_sec))
@@ -24,11 +24,11 @@ struct TreeReader {
       _ = try sink.put(copied, from: nil)
       if isKernels(entry), !path.isEmpty { return }
       let directory = try Descriptor.open(".", O_RDONLY | O_DIRECTORY, in: entry)
-      for name in try directoryNames(procPath(directory.fd)) {
+      for name in try fileNames(in: procPath(directory.fd)) {
         let child: Descriptor
         do { child = try Descriptor.open(name, pathOnly | O_NOFOLLOW, in: directory.fd) } catch {
           if error.errno == .noSuchFileOrDirectory {
-            report("\((path + [name]).joined(separator: "/")) has gone meanwhile, and is left out")
+            report("\(FileName(joining: path + [name]).text) has gone meanwhile, and is left out")
             continue
           }
           throw error
@@ -43,14 +43,14 @@ struct TreeReader {
     case S_IFLNK:
       copied.kind = .link(try Self.target(entry))
       _ = try sink.put(copied, from: nil)
-    default: report("\(copied.name) is a device, a socket or a pipe, and is left out")
+    default: report("\(copied.name.text) is a device, a socket or a pipe, and is left out")
     }
   }
 
-  private static func target(_ link: FileDescriptor) throws(SystemError) -> String {
+  private static func target(_ link: FileDescriptor) throws(SystemError) -> FileName {
     var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
     let length = try check("readlink", "", readlinkat(link.rawValue, "", &buffer, buffer.count))
-    return String(decoding: buffer.prefix(length).map(UInt8.init(bitPattern:)), as: UTF8.self)
+    return FileName(buffer.prefix(length).map(UInt8.init(bitPattern:)))
   }
 
   /// What proc(5), sysfs(5) and cgroup2 show is no file of anybody's.

@@ -9,7 +9,7 @@ struct TreeWriter: CopySink {
   /// The directory, by descriptor.
   let base: FileDescriptor
   /// Goes before each path.
-  var prefix: [String] = []
+  var prefix: [FileName] = []
   /// Who gets what is made, by who has it at its source.
   let owner: (uid_t, gid_t) -> (uid: uid_t, gid: gid_t)
   /// Which bits of the mode are kept.
@@ -26,34 +26,39 @@ struct TreeWriter: CopySink {
         return try makeFile(name, in: parent.fd, entry, size, body)
       case .link(let target):
         try remove(name, in: parent.fd)
-        try check("symlink", name, symlinkat(target, parent.fd.rawValue, name))
+        try check(
+          "symlink", name.text,
+          target.withCString { target in
+            name.withCString { symlinkat(target, parent.fd.rawValue, $0) }
+          })
         let (uid, gid) = owner(entry.uid, entry.gid)
         try check(
-          "chown", name, fchownat(parent.fd.rawValue, name, uid, gid, AT_SYMLINK_NOFOLLOW))
+          "chown", name.text,
+          name.withCString { fchownat(parent.fd.rawValue, $0, uid, gid, AT_SYMLINK_NOFOLLOW) })
       case .hardLink(let target): try link(prefix + target, name, in: parent.fd)
       }
     } catch let error as SystemError {
-      throw SupervisorError("\(path.joined(separator: "/")) cannot be written: \(error.errno)")
+      throw SupervisorError("\(FileName(joining: path).text) cannot be written: \(error.errno)")
     }
     return 0
   }
 
   /// What an archive does not say of is made.
-  private func openParent(_ names: ArraySlice<String>) throws -> Descriptor {
+  private func openParent(_ names: ArraySlice<FileName>) throws -> Descriptor {
     let flags = pathOnly | O_DIRECTORY | O_NOFOLLOW
     var directory = try Descriptor.open(".", flags, in: base)
     for name in names {
       do {
-        if mkdirat(directory.fd.rawValue, name, 0o755) == 0 {
+        if name.withCString({ mkdirat(directory.fd.rawValue, $0, 0o755) }) == 0 {
           let made = try Descriptor.open(
             name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, in: directory.fd)
           let (uid, gid) = owner(0, 0)
-          try check("chown", name, fchown(made.fd.rawValue, uid, gid))
+          try check("chown", name.text, fchown(made.fd.rawValue, uid, gid))
         }
         directory = try Descriptor.open(name, flags, in: directory.fd)
       } catch {
         throw SupervisorError(
-          "\(names.joined(separator: "/")): \(name) is no directory that can be gone through (\(error.errno)); links are not followed there"
+          "\(FileName(joining: names).text): \(name.text) is no directory that can be gone through (\(error.errno)); links are not followed there"
         )
       }
     }
@@ -61,17 +66,17 @@ struct TreeWriter: CopySink {
   }
 
   private func makeDirectory(
-    _ name: String, in parent: FileDescriptor, _ entry: CopyEntry
+    _ name: FileName, in parent: FileDescriptor, _ entry: CopyEntry
   ) throws(SystemError) {
-    let isNew = mkdirat(parent.rawValue, name, 0o700) == 0
-    if !isNew, errno != EEXIST { throw SystemError("mkdir", name) }
+    let isNew = name.withCString { mkdirat(parent.rawValue, $0, 0o700) } == 0
+    if !isNew, errno != EEXIST { throw SystemError("mkdir", name.text) }
     let made = try Descriptor.open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, in: parent)
     // One that is there stays as it is.
     if isNew { try settle(made.fd, entry) }
   }
 
   private func makeFile(
-    _ name: String, in parent: FileDescriptor, _ entry: CopyEntry, _ size: Int64,
+    _ name: FileName, in parent: FileDescriptor, _ entry: CopyEntry, _ size: Int64,
     _ body: FileDescriptor?
   ) throws -> Int64 {
     try remove(name, in: parent)
@@ -83,7 +88,7 @@ struct TreeWriter: CopySink {
     var times = [timespec(), timespec(tv_sec: Int(entry.modified), tv_nsec: 0)]
     // UTIME_OMIT
     times[0].tv_nsec = (1 << 30) - 2
-    try check("futimens", name, futimens(file.fd.rawValue, times))
+    try check("futimens", name.text, futimens(file.fd.rawValue, times))
     return count
   }
 
@@ -93,19 +98,23 @@ struct TreeWriter: CopySink {
     try check("chmod", "", fchmod(fd.rawValue, entry.mode & modes))
   }
 
-  private func remove(_ name: String, in parent: FileDescriptor) throws(SystemError) {
-    if unlinkat(parent.rawValue, name, 0) != 0, errno != ENOENT {
-      throw SystemError("unlink", name)
+  private func remove(_ name: FileName, in parent: FileDescriptor) throws(SystemError) {
+    if name.withCString({ unlinkat(parent.rawValue, $0, 0) }) != 0, errno != ENOENT {
+      throw SystemError("unlink", name.text)
     }
   }
 
-  private func link(_ target: [String], _ name: String, in parent: FileDescriptor) throws {
-    guard let last = target.last else { throw SystemError("link", name, errno: .invalidArgument) }
+  private func link(_ target: [FileName], _ name: FileName, in parent: FileDescriptor) throws {
+    guard let last = target.last else {
+      throw SystemError("link", name.text, errno: .invalidArgument)
+    }
     let directory = try openParent(target.dropLast())
     let file = try Descriptor.open(last, pathOnly | O_NOFOLLOW, in: directory.fd)
     try remove(name, in: parent)
     try check(
-      "link", name,
-      linkat(AT_FDCWD, procPath(file.fd), parent.rawValue, name, AT_SYMLINK_FOLLOW))
+      "link", name.text,
+      name.withCString {
+        linkat(AT_FDCWD, procPath(file.fd), parent.rawValue, $0, AT_SYMLINK_FOLLOW)
+      })
   }
 }
