@@ -38,6 +38,21 @@ extension SeccompProfile {
       syscalls: rules)
   }
 
+  /// What an instance's own PID 1 needs once the workload runs: to wait, to hand signals on and to
+  /// end what is left, with what the allocator asks for. It is short because the kernel runs a filter
+  /// once for each call number when it is loaded (`seccomp_cache_prepare`, kernel/seccomp.c), which
+  /// for that of a workload takes a third of a millisecond.
+  public static var ofInit: SeccompProfile {
+    SeccompProfile(
+      defaultAction: .errno, defaultErrnoRet: UInt32(EPERM), architectures: [.native],
+      syscalls: [
+        Rule([
+          "rt_sigtimedwait", "wait4", "kill", "exit_group", "close_range", "dup2", "dup3",
+          "pread64", "brk", "mmap", "munmap", "mremap", "madvise", "futex", "restart_syscall",
+        ])
+      ])
+  }
+
   /// The machine's own and the 32-bit one that its kernel also runs. Not x32: almost nothing is
   /// built for it, and it has had holes of its own (CVE-2014-0038).
   private static var architectures: [Architecture] {

@@ -44,21 +44,7 @@ public enum Entry {
     try check("clone3", "", pid)
     let pidfd = Pidfd(Descriptor(owning: raw))
     close(far.release().rawValue)
-    var terminal: Descriptor?
-    while true {
-      switch try near.receiveAny() {
-      case .descriptor(let descriptor, let kind, let sender):
-        if kind == listenerKind {
-          try agent(descriptor, sender)
-        } else {
-          terminal = consume descriptor
-        }
-      case .end: return Running(pidfd: pidfd, terminal: terminal)
-      case .bytes(let report):
-        guard let failure = ChildFailure(report: report) else { continue }
-        throw SandboxError(failure.message, exitCode: Int32(failure.exitCode))
-      }
-    }
+    return Running(pidfd: pidfd, terminal: try near.awaitCommand(agent: agent))
   }
 
   /// Goes into the namespaces of an instance that are not this process's own already, but for that of

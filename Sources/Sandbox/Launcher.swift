@@ -138,7 +138,7 @@ public struct Launch: ~Copyable {
     // The pid cannot have been used again: its process is a child that has not been waited for.
     do { return try Namespace(path: "/proc/\(pid)/ns/net") } catch {
       // A process that has ended is in no namespace, and has said why.
-      if error.errno == .noSuchFileOrDirectory { try awaitWorkload(nil) { _, _ in } }
+      if error.errno == .noSuchFileOrDirectory { _ = try channel.awaitCommand { _, _ in } }
       throw error
     }
   }
@@ -162,42 +162,7 @@ public struct Launch: ~Copyable {
     do { try channel.send(1) } catch {
       // It has ended already; what it has said is still there to be read.
     }
-    try awaitWorkload(interruption, agent)
-  }
-
-  /// Reads what the child sends until its end of the channel is closed: by execve(2), or its own end.
-  private mutating func awaitWorkload(
-    _ interruption: FileDescriptor?, _ agent: SeccompAgentHandler
-  ) throws {
-    while true {
-      if let interruption, !waitForWord(or: interruption) {
-        throw SandboxError("interrupted while a hook was running")
-      }
-      switch try channel.receiveAny() {
-      case .descriptor(let descriptor, let kind, let sender):
-        if kind == listenerKind {
-          try agent(descriptor, sender)
-        } else {
-          terminal = consume descriptor
-        }
-      case .end: return
-      case .bytes(let report):
-        guard let failure = ChildFailure(report: report) else { continue }
-        throw SandboxError(failure.message, exitCode: Int32(failure.exitCode))
-      }
-    }
-  }
-
-  /// - Returns: false for the interruption.
-  private borrowing func waitForWord(or interruption: FileDescriptor) -> Bool {
-    var entries = [channel.fd, interruption].map {
-      pollfd(fd: $0.rawValue, events: Int16(POLLIN), revents: 0)
-    }
-    while true {
-      if Glibc.poll(&entries, nfds_t(entries.count), -1) < 0 { continue }
-      if entries[0].revents != 0 { return true }
-      if Signal.takeInterruption(from: interruption) { return false }
-    }
+    terminal = try channel.awaitCommand(or: interruption, agent: agent)
   }
 
   /// Ends a launch that cannot go on, and waits for its end.

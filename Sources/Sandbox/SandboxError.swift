@@ -8,4 +8,8 @@ public struct SandboxError: Error, Hashable, CustomStringConvertible {
     self.description = description
     self.exitCode = exitCode
   }
+
+  /// Its process has gone without a word.
+  static let killedBeforeCommand = SandboxError(
+    "the process that was to run the command was killed before it did")
 }

@@ -25,9 +25,17 @@ struct SeccompCache {
   /// It follows from them and from this very executable; to put it together only to look it up would
   /// cost more than all else here.
   func defaultProgram(capabilities: Set<String>) throws -> [UInt8] {
-    let source =
-      "default \(try identity(of: "/proc/self/exe")) \(capabilities.sorted().joined(separator: " "))"
-    return try program(from: Array(source.utf8)) { .standard(capabilities: capabilities) }
+    try program(named: "default \(capabilities.sorted().joined(separator: " "))") {
+      .standard(capabilities: capabilities)
+    }
+  }
+
+  /// That of an instance's own PID 1.
+  func initProgram() throws -> [UInt8] { try program(named: "init") { .ofInit } }
+
+  private func program(named name: String, _ profile: () -> SeccompProfile) throws -> [UInt8] {
+    let source = "\(try identity(of: "/proc/self/exe")) \(name)"
+    return try program(from: Array(source.utf8), profile)
   }
 
   /// The program of a profile, from the cache where it is there and whole.
@@ -38,8 +46,7 @@ struct SeccompCache {
   private func program(
     from source: [UInt8], _ profile: () -> SeccompProfile
   ) throws -> [UInt8] {
-    let versions = "\(SeccompProfile.libraryVersion) \(kernelRelease())\n"
-    let path = "\(directory)/\(hexadecimal(sha256(Array(versions.utf8) + source))).bpf"
+    let path = "\(directory)/\(hexadecimal(sha256(Self.versions + source))).bpf"
     if let program = Self.read(path) { return program }
     let program = try profile().compile()
     try writeAtomically(sha256(program) + program, to: path)
@@ -76,11 +83,9 @@ struct SeccompCache {
   /// 4096 instructions, all that the kernel takes.
   private static let longest = 4096 * 8
 
-  private func kernelRelease() -> String {
-    (try? readText("/proc/sys/kernel/osrelease"))?.filter { !$0.isWhitespace } ?? ""
-  }
-
-  private func hexadecimal(_ bytes: [UInt8]) -> String {
-    bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-  }
+  /// Of libseccomp and the kernel, read once for all filters.
+  private static let versions: [UInt8] = {
+    let release = (try? readText("/proc/sys/kernel/osrelease"))?.filter { !$0.isWhitespace } ?? ""
+    return Array("\(SeccompProfile.libraryVersion) \(release)\n".utf8)
+  }()
 }

@@ -4,6 +4,7 @@
 #ifndef SWRUN_CLINUX_H
 #define SWRUN_CLINUX_H
 
+#include <malloc.h>
 #include "attributes.h"
 
 // Headers that Swift's Glibc module leaves out.

@@ -11,6 +11,9 @@ struct ChildFailure: Error {
     self.message = message
   }
 
+  /// The byte on the channel that says that all has been done but for execve(2) itself.
+  static let noneYet: UInt8 = 0
+
   /// The bytes on the channel.
   var report: [UInt8] { [exitCode] + Array(message.utf8.prefix(2000)) }
 

@@ -50,6 +50,7 @@ struct ChildInit {
       try kill.apply()
       try check("prctl", "PR_SET_NO_NEW_PRIVS", swrun_prctl(38, 1, 0, 0, 0))
     }
+    releaseIdleMemory()
     _ = try loadFilter(filter)
   }
 

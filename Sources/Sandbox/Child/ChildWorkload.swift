@@ -46,6 +46,10 @@ struct ChildWorkload {
     if let sockets = workload.sockets {
       try step("handing on the sockets") { () throws(SystemError) in try sockets.release() }
     }
+    // Else its end would look the same, were this process killed.
+    do { try channel.send(ChildFailure.noneYet) } catch {
+      throw ChildFailure("telling the monitor: \(error)")
+    }
     try confinement.loadFilter(channel)
 
     // From here on the filter counts: execve(2), and what a failure needs to be reported.
