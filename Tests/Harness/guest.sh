@@ -3,7 +3,7 @@
 #
 # Boots a stock Debian kernel, which has ipvlan, over this very file system and runs COMMAND there as root in the
 # repository. Output is passed on live, the exit status too; 124 is a guest that was killed after GUEST_TIMEOUT
-# seconds (default 1500), 125 one that died. Without COMMAND it only fetches what is needed. GUEST_KVM=1 uses /dev/kvm.
+# seconds (default 1500), 125 one that died twice. Without COMMAND it only fetches what is needed. GUEST_KVM=1 uses /dev/kvm.
 #
 # In the guest / is read-only with writable layers (lost at the end) on /etc /home /opt /srv /usr /var /tmp; /run and
 # /dev/shm are fresh; .build/out is shared, for results. There is no network but `lo`.
@@ -99,18 +99,19 @@ END
 } >"$run/command"
 
 # On a busy machine the emulated timer is late, and the kernel, which tests it, would give up: no_timer_check.
-boot() { # OPTION...
+boot() {
   # QEMU opens /proc/self/fd/1 anew, which would overwrite a file from its start: give it pipes.
-  rm -f "$run/stdout" "$run/stderr"
+  rm -f "$run"/stdout "$run"/stderr "$run"/began "$run"/console
   mkfifo "$run/stdout" "$run/stderr"
   cat "$run/stdout" &
   local copy1=$!
   cat "$run/stderr" >&2 &
   local copy2=$!
-  # 9p even where virtiofsd exists, so that every machine tests the same.
+  # 9p even where virtiofsd exists, so that every machine tests the same. Errors of the kernel's go to a file.
   PYTHONPATH=$cache/vng PATH=$cache/vng/bin:$PATH timeout -k 10 "$timeout" \
-    vng --run "$cache"/linux/boot/vmlinuz-* "$@" --force-9p --memory 4G --cpus 2 \
-    --append mitigations=off --append no_timer_check \
+    vng --run "$cache"/linux/boot/vmlinuz-* $accel --force-9p --memory 4G --cpus 2 \
+    --append mitigations=off --append no_timer_check --append loglevel=4 \
+    --qemu-opts="-set chardev.console.path=$run/console" \
     --rwdir "$repository/.build/out" --exec "bash $run/command" </dev/null >"$run/stdout" 2>"$run/stderr" &
   vng=$!
   SECONDS=0
@@ -120,22 +121,27 @@ boot() { # OPTION...
   wait "$copy1" "$copy2" || true
 }
 
+# Whether it has died: no status, and not for the time that it took. Its console's last words tell why.
+died() {
+  [ ! -e "$run/status" ] && [ "$SECONDS" -lt "$timeout" ] || return 1
+  say "the guest died after $SECONDS s, $(
+    [ -e "$run/began" ] && echo 'as the command ran' || echo 'before the command began'
+  ) (vng: $ended); its console ends so:"
+  tail -n 60 "$run/console" 2>/dev/null | sed 's/^/guest.sh: | /' >&2
+}
+
 # Whether KVM truly runs a guest shows only in running one: /dev/kvm may be there and yet fault (nested, or filtered by
 # the hypervisor). Emulation runs everywhere and alike, so KVM is for who asks for it.
 accel=--disable-kvm
 [ -z "${GUEST_KVM:-}" ] || accel=
-boot $accel
-# A guest that died before the command began is no fault of the command's: once more, showing the console.
-if [ ! -e "$run/began" ] && [ "$SECONDS" -lt "$timeout" ]; then
-  say "the guest died before the command began (vng: $ended); once more, with its console"
-  boot --disable-kvm --verbose
+boot
+# That is the fault of the emulator, of its kernel, or of a command that can bring it down, which does so again.
+if died; then
+  say "once more, from the start"
+  boot
+  if died; then exit 125; fi
 fi
 
-status=$(cat "$run/status" 2>/dev/null || true)
-if [ -n "$status" ]; then exit "$status"; fi
-if [ "$SECONDS" -ge "$timeout" ]; then
-  say "no end after $timeout s; killed"
-  exit 124
-fi
-say "the guest died before the command ended (vng: $ended)"
-exit 125
+if [ -e "$run/status" ]; then exit "$(cat "$run/status")"; fi
+say "no end after $timeout s; killed"
+exit 124

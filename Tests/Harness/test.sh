@@ -31,6 +31,8 @@ for tier; do
     if [ "$tier" = guest ]; then Tests/Harness/guest.sh "$@"; else "$@"; fi 2>&1
     echo "status $?"
   } | tee "$log"
+  # A guest that died has begun once more, from the start.
+  if grep -aq '^guest\.sh: once more' "$log"; then sed -i '1,/^guest\.sh: once more/d' "$log"; fi
   good=$(grep -aEc '^.{1,4} Test .*passed after' "$log")
   bad=$(grep -aEc '^.{1,4} Test .*failed after' "$log")
   # "Test run with …" is the summary, not a test.
