@@ -42,12 +42,20 @@ public struct CgroupHierarchy: Sendable {
   /// That of this process, looked for once.
   public static let current = find()
 
-  /// Looks for it among this process's mounts; `nil` where there is none.
+  /// Looks for it where it usually is, then among all of this process's mounts, of which the kernel
+  /// takes long to tell; `nil` where there is none.
   ///
   /// In `ip netns exec`, which covers `/sys`, it is mounted anew for us alone, as PID 1 has it: a mount
   /// without the options of the first would take them away from the whole hierarchy
   /// (`apply_cgroup_root_flags`, kernel/cgroup/cgroup.c).
   private static func find() -> CgroupHierarchy? {
+    for path in ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"] {
+      var status = statfs()
+      // CGROUP2_SUPER_MAGIC, linux/magic.h; ST_RDONLY, statfs(2)
+      guard statfs(path, &status) == 0, status.f_type == 0x6367_7270 else { continue }
+      let mount = Mount(path: path, isReadOnly: status.f_flags & 1 != 0, options: [])
+      if let found = CgroupHierarchy(mount, nil) { return found }
+    }
     if let mounts = try? readText("/proc/self/mountinfo"), let mount = mount(in: mounts),
       let found = CgroupHierarchy(mount, nil)
     {

@@ -45,11 +45,29 @@ public struct Descriptor: ~Copyable, Sendable {
   public static func open(
     _ path: String, _ flags: CInt, inRoot root: FileDescriptor
   ) throws(SystemError) -> Descriptor {
+    try open(FileName(path), flags, inRoot: root)
+  }
+
+  /// openat(2) of a name that may be no UTF-8, always close-on-exec.
+  public static func open(
+    _ path: FileName, _ flags: CInt, mode: mode_t = 0, in directory: FileDescriptor? = nil
+  ) throws(SystemError) -> Descriptor {
+    let raw = path.withCString {
+      Glibc.openat(directory?.rawValue ?? AT_FDCWD, $0, flags | O_CLOEXEC, mode)
+    }
+    return Descriptor(owning: try check("open", path.text, raw))
+  }
+
+  /// ``open(_:_:inRoot:)`` of a path that may be no UTF-8.
+  public static func open(
+    _ path: FileName, _ flags: CInt, inRoot root: FileDescriptor
+  ) throws(SystemError) -> Descriptor {
     let inRoot: UInt64 = 0x10
     let noMagicLinks: UInt64 = 0x02
-    let raw = swrun_openat2(
-      root.rawValue, path, UInt64(flags | O_CLOEXEC), 0, inRoot | noMagicLinks)
-    return Descriptor(owning: try check("open", path, raw))
+    let raw = path.withCString {
+      swrun_openat2(root.rawValue, $0, UInt64(flags | O_CLOEXEC), 0, inRoot | noMagicLinks)
+    }
+    return Descriptor(owning: try check("open", path.text, raw))
   }
 
   /// openat2(2) with `RESOLVE_NO_SYMLINKS`: a path that has been resolved before, and leads nowhere
@@ -132,12 +150,14 @@ extension FileDescriptor {
   }
 
   /// Writes all of `bytes`.
-  public func writeEverything(_ bytes: some Collection<UInt8>) throws(SystemError) {
+  public func writeEverything(
+    _ bytes: some Collection<UInt8>, named name: String = ""
+  ) throws(SystemError) {
     var rest = ArraySlice(Array(bytes))
     while !rest.isEmpty {
       let written = rest.withUnsafeBytes { Glibc.write(rawValue, $0.baseAddress, $0.count) }
       if written < 0, errno == EINTR { continue }
-      rest = rest.dropFirst(try check("write", "", written))
+      rest = rest.dropFirst(try check("write", name, written))
     }
   }
 }

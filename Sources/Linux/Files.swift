@@ -65,7 +65,7 @@ public func writeAtomically(
   do {
     let file = try Descriptor.open(
       temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode: mode)
-    try file.fd.writeEverything(bytes)
+    try file.fd.writeEverything(bytes, named: path)
     FaultPoint.mark("the draft of \(path)")
     try check("rename", path, rename(temporary, path))
     FaultPoint.mark(path)

@@ -21,14 +21,19 @@ public struct FileLock: ~Copyable, Sendable {
 
   /// Waits until nobody holds the file at `path` alone.
   public static func share(_ path: String) throws(SystemError) -> FileLock {
-    let file = try Descriptor.open(path, O_RDWR | O_NOFOLLOW)
+    let file = try Descriptor.open(path, O_RDONLY | O_NOFOLLOW)
     try wait(file.fd, LOCK_SH, path)
     return FileLock(file)
   }
 
-  /// Whether somebody holds the file at `path` alone; false where there is no such file.
+  /// Whether somebody holds the file at `path` alone; false where there is no such file. Where that cannot
+  /// be found out, without a descriptor left for example, it is taken for held: what is thought to be
+  /// nobody's is removed.
   public static func isHeld(_ path: String) -> Bool {
-    guard let file = try? Descriptor.open(path, O_RDONLY | O_NOFOLLOW) else { return false }
+    let file: Descriptor
+    do { file = try Descriptor.open(path, O_RDONLY | O_NOFOLLOW) } catch {
+      return error.errno != .noSuchFileOrDirectory && error.errno != .notDirectory
+    }
     return flock(file.fd.rawValue, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
   }
 

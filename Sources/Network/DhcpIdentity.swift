@@ -1,3 +1,4 @@
+import Linux
 import Netlink
 
 /// Who an instance's interface is to a DHCP server.
@@ -19,11 +20,8 @@ public struct DhcpIdentity: Hashable, Sendable {
   ///   - parent: the parent's MAC address.
   ///   - hostName: the instance's; of a longer name, the first label.
   public init(instance: String, interface: String, parent: [UInt8], hostName: String) {
-    let mac = parent.map { byte in
-      let digits = String(byte, radix: 16)
-      return byte < 16 ? "0\(digits)" : digits
-    }.joined()
-    clientIdentifier = [0] + Array("\(instance)/\(interface)@\(mac)".utf8.prefix(254))
+    clientIdentifier =
+      [0] + Array("\(instance)/\(interface)@\(hexadecimal(parent))".utf8.prefix(254))
     self.hostName = Self.label(hostName)
   }
 

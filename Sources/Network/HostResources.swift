@@ -13,12 +13,17 @@ public import Netlink
 /// are made under ``NetworkStore/hold()``.
 public struct HostResources: Sendable {
   private let directory: String
+  private let report: @Sendable (String) -> Void
 
   /// - Parameters:
   ///   - root: the directory of the running instances' state.
   ///   - namespace: the host's network namespace, which this process is in.
-  public init(root: String, namespace: FileIdentity) {
+  ///   - report: gets a line for each record that cannot be used, while the work goes on without it.
+  public init(
+    root: String, namespace: FileIdentity, report: @escaping @Sendable (String) -> Void = { _ in }
+  ) {
     directory = "\(root)/host/\(namespace.device)-\(namespace.inode)"
+    self.report = report
   }
 
   /// One resource and who needs it.
@@ -31,6 +36,10 @@ public struct HostResources: Sendable {
     public let made: Int64
     /// `ID/INTERFACE`
     public internal(set) var users: Set<String>
+    /// Of this very record; `nil`, from before there were any: 1.
+    public private(set) var version: Int? = Self.currentVersion
+    /// What is recorded with another meaning, or needed by who reads it, makes it one more.
+    static let currentVersion = 1
   }
 
   private func path(_ resource: HostResource) -> String {
@@ -44,7 +53,7 @@ public struct HostResources: Sendable {
     _ resource: HostResource, for user: String, _ host: inout NetlinkSocket
   ) throws {
     let path = path(resource)
-    if var record = try record(path) {
+    if var record = try usable(path) {
       guard record.resource == resource else {
         throw NetworkError(
           "another instance needs this otherwise: \(record.resource.title), and not \(resource.title)"
@@ -81,7 +90,7 @@ public struct HostResources: Sendable {
     _ resource: HostResource, for user: String, _ host: inout NetlinkSocket
   ) throws {
     let path = path(resource)
-    guard let record = try record(path), record.resource != resource, record.users.contains(user)
+    guard let record = try usable(path), record.resource != resource, record.users.contains(user)
     else { return }
     let renewed = Record(
       resource: resource, former: record.former, bootId: record.bootId, made: record.made,
@@ -125,8 +134,10 @@ public struct HostResources: Sendable {
 
   /// All resources, in the order in which they were made.
   public func records() -> [Record] {
-    directoryEntries(directory).compactMap { try? record("\(directory)/\($0)") }
-      .sorted { $0.made < $1.made }
+    directoryEntries(directory).compactMap {
+      if case .record(let record) = recorded("\(directory)/\($0)") { record } else { nil }
+    }
+    .sorted { $0.made < $1.made }
   }
 
   @discardableResult
@@ -150,20 +161,93 @@ public struct HostResources: Sendable {
     return undone
   }
 
-  /// `nil` where there is none, or one of an earlier boot, with which its resource has gone.
-  private func record(_ path: String) throws -> Record? {
+  /// What is written down of a resource.
+  private enum Recorded {
+    case record(Record)
+    /// Nothing that counts: what an earlier boot has left, its resource has gone with it.
+    case nothing
+    /// By a swrun that knows more.
+    case newer(version: Int)
+    case unreadable(reason: String)
+  }
+
+  private func recorded(_ path: String) -> Recorded {
     let bytes: [UInt8]
     do { bytes = try readFile(path, limit: 1 << 20) } catch {
-      if error.errno == .noSuchFileOrDirectory { return nil }
-      throw error
+      return error.errno == .noSuchFileOrDirectory
+        ? .nothing : .unreadable(reason: "\(error.errno)")
     }
-    guard let record = try? JSON.value(Record.self, from: bytes),
-      record.bootId == (try bootIdentity()), self.path(record.resource) == path
-    else {
-      unlink(path)
-      return nil
+    // The version first: what a later swrun has written may look like anything else.
+    struct Versioned: Decodable { let version: Int? }
+    if let version = (try? JSON.value(Versioned.self, from: bytes))?.version,
+      version > Record.currentVersion
+    {
+      return .newer(version: version)
     }
-    return record
+    do {
+      let record = try JSON.value(Record.self, from: bytes)
+      if record.bootId != (try bootIdentity()) { return .nothing }
+      return self.path(record.resource) == path
+        ? .record(record) : .unreadable(reason: "it is that of \(record.resource.key)")
+    } catch { return .unreadable(reason: bytes.isEmpty ? "it is empty" : "\(error)") }
+  }
+
+  private func tooNew(_ path: String, _ version: Int) -> String {
+    "\(path) is of version \(version), and this swrun knows \(Record.currentVersion). Use the swrun that made it"
+  }
+
+  /// `nil` where there is none.
+  ///
+  /// - Throws: that there is one which nobody can use: whether its resource is somebody's is unknown.
+  private func usable(_ path: String) throws -> Record? {
+    switch recorded(path) {
+    case .record(let record): return record
+    case .nothing: return nil
+    case .newer(let version): throw NetworkError(tooNew(path, version))
+    case .unreadable(let reason):
+      throw NetworkError("\(path) cannot be read: \(reason). Keep it aside: swrun gc")
+    }
+  }
+
+  /// The records that cannot be used: drafts, and what was kept aside, are none.
+  private func odd() -> [(path: String, recorded: Recorded)] {
+    directoryEntries(directory).compactMap { name in
+      let path = "\(directory)/\(name)"
+      switch recorded(path) {
+      case .record: return nil
+      case .unreadable where name.hasSuffix("~") || name.contains(".corrupt"): return nil
+      case let other: return (path, other)
+      }
+    }
+  }
+
+  /// A line for each record that cannot be used, which stays where it is.
+  public func faults() -> [String] {
+    odd().compactMap { path, recorded in
+      switch recorded {
+      case .newer(let version): tooNew(path, version)
+      case .unreadable(let reason): "\(path) cannot be read: \(reason)"
+      case .record, .nothing: nil
+      }
+    }
+  }
+
+  /// Keeps aside, and reports, what lies among the records and is none; what an earlier boot has left
+  /// goes. What it told of stays on the host: nobody knows who needs it.
+  public func check() {
+    for (path, recorded) in odd() {
+      switch recorded {
+      case .nothing: unlink(path)
+      case .newer(let version): report(tooNew(path, version))
+      case .unreadable(let reason):
+        let aside = NetworkStore.keepAside(path).map { "it is kept as \($0)" }
+        let key = path.split(separator: "/").last ?? ""
+        report(
+          "\(path) cannot be read: \(reason); \(aside ?? "it cannot be moved away"). What it told of, \"\(key)\", stays on the host: remove it when no instance needs it"
+        )
+      case .record: break
+      }
+    }
   }
 
   private func write(_ record: Record, _ path: String) throws {

@@ -88,15 +88,23 @@ public struct NetworkDefinition: Hashable, Sendable {
       ? []
       : try Self.pools(request, hasNeighbours: spec.driver?.hasNeighbours ?? true, spec.summary)
     try options.check(spec, isInternal: isInternal)
+    labels = try Self.labels(request.labels)
+  }
+
+  /// Reads labels, `KEY` or `KEY=VALUE` each, of networks and of instances. The last that is given of a
+  /// key holds.
+  ///
+  /// - Throws: `NetworkError` for one without a key.
+  public static func labels(_ texts: [String]) throws(NetworkError) -> [String: String] {
     var labels: [String: String] = [:]
-    for label in request.labels {
-      let (key, value) = Self.pair(label)
+    for label in texts {
+      let (key, value) = pair(label)
       guard !key.isEmpty else {
         throw NetworkError("the label \(quoted(label)) has no key; write it as KEY=VALUE")
       }
       labels[key] = value ?? ""
     }
-    self.labels = labels
+    return labels
   }
 
   /// `[a-zA-Z0-9][a-zA-Z0-9_.-]*`, at most 63: it names a file, and is one of the words of `--net`.

@@ -17,10 +17,12 @@ enum Background {
     whenReady: () throws -> Int32
   ) throws -> Int32 {
     let pipe = try DescriptorPair.pipe()
-    let pid = try check("fork", "", swrun_fork())
+    let pid = try fork()
     if pid == 0 {
       setsid()
-      guard swrun_fork() == 0 else { return leave() }
+      do {
+        if try fork() > 0 { return end(0) }
+      } catch { return fail(error, pipe.second.fd, report) }
       // PR_SET_CHILD_SUBREAPER: what an instance leaves behind is ours to collect, also where nobody else
       // would.
       swrun_prctl(36, 1, 0, 0, 0)
@@ -38,7 +40,22 @@ enum Background {
     return Int32(word)
   }
 
-  private static func leave() -> Int32 { _exit(0) }
+  private static func fork() throws -> pid_t {
+    do throws(SystemError) { return try check("fork", "", swrun_fork()) } catch {
+      throw CgroupShortage.explainingFork(error)
+    }
+  }
+
+  private static func fail(
+    _ error: any Error, _ starter: FileDescriptor?, _ report: (String) -> Void
+  ) -> Int32 {
+    let code = (error as? SandboxError)?.exitCode ?? 125
+    try? starter?.writeEverything([UInt8(clamping: code)])
+    report("\(error)")
+    return end(code)
+  }
+
+  private static func end(_ code: Int32) -> Int32 { _exit(code) }
 
   /// An exit code is never 0 here.
   private static let readyWord: UInt8 = 0
@@ -61,11 +78,8 @@ enum Background {
         isReady = true
       }
     } catch {
-      let code = (error as? SandboxError)?.exitCode ?? 125
-      if !isReady { try? starter.writeEverything([UInt8(clamping: code)]) }
-      report("\(error)")
-      _exit(code)
+      return fail(error, isReady ? nil : starter, report)
     }
-    _exit(0)
+    return end(0)
   }
 }

@@ -148,7 +148,12 @@ final class ControlSocket {
     do {
       let place = try Descriptor.open(directory, O_RDONLY | O_DIRECTORY)
       socket = try UnixSocket.connect(name, in: place.fd)
-    } catch { throw state.notRunning() }
+    } catch {
+      guard [.noSuchFileOrDirectory, .connectionRefused].contains(error.errno) else {
+        throw SupervisorError("the monitor of \(state.name) cannot be asked: \(error)")
+      }
+      throw state.notRunning()
+    }
     try socket.fd.writeEverything(try JSON.text(request))
     let limit = seconds < 0 ? -1 : min(seconds, 1_000_000) * 1000
     guard poll(socket.fd, for: Int16(POLLIN), milliseconds: limit) else {

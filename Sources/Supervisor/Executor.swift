@@ -66,20 +66,37 @@ public struct Executor {
     let agent = try SeccompAgent(spec.linux.seccomp)
     let signals = try Session.signalDescriptor(stops: interactive && terminal)
     let null = try Descriptor.null()
-    let running = try Entry.start(
-      workload, in: process, cgroup: view(cgroup),
-      hidesCgroups: spec.linux.namespaces.contains { $0.type == "cgroup" },
-      standard: StandardStreams(
-        input: interactive ? .standardInput : null.fd, output: .standardOutput,
-        error: .standardError)
-    ) { listener, process in
-      try agent.give(
-        listener, pid: process, spec, id: state.id, instance: state.process?.pid ?? 0,
-        status: "running", bundle: store.directory(state.id))
+    let running: Running
+    do {
+      running = try Entry.start(
+        workload, in: process, cgroup: view(cgroup),
+        hidesCgroups: spec.linux.namespaces.contains { $0.type == "cgroup" },
+        standard: StandardStreams(
+          input: interactive ? .standardInput : null.fd, output: .standardOutput,
+          error: .standardError)
+      ) { listener, process in
+        try agent.give(
+          listener, pid: process, spec, id: state.id, instance: state.process?.pid ?? 0,
+          status: "running", bundle: store.directory(state.id))
+      }
+    } catch let error as SystemError where error.errno == .resourceTemporarilyUnavailable {
+      throw Self.noProcess(state.name, usage(cgroup))
     }
     var session = try Session(
       running, signals: signals.fd, output: nil, errors: nil, log: nil,
       relaysInput: interactive && terminal)
     return try session.wait().code
+  }
+
+  /// By now this process is inside, and sees no cgroup but the instance's.
+  private static func noProcess(_ name: String, _ usage: CgroupUsage) -> SupervisorError {
+    guard let limit = usage.taskLimit, let tasks = usage.tasks, tasks >= limit else {
+      return SupervisorError(
+        "the kernel makes no more processes in \(name): pids.max of a cgroup above its own, kernel.pid_max or kernel.threads-max is reached"
+      )
+    }
+    return SupervisorError(
+      "\(name) has as many processes and threads as --pids-limit allows it, \(limit). Give it more: swrun update --pids-limit \(limit + 10) \(name)"
+    )
   }
 }

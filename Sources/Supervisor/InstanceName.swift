@@ -1,3 +1,5 @@
+import Linux
+
 /// Names and ids of instances.
 public enum InstanceName {
   private static let adjectives = [
@@ -26,10 +28,8 @@ public enum InstanceName {
   /// 64 random hex digits.
   public static func randomID() -> String {
     var random = SystemRandomNumberGenerator()
-    return (0..<4).map { _ in
-      let digits = String(random.next() as UInt64, radix: 16)
-      return String(repeating: "0", count: 16 - digits.count) + digits
-    }.joined()
+    return hexadecimal(
+      (0..<4).flatMap { _ in withUnsafeBytes(of: random.next() as UInt64, Array.init) })
   }
 
   /// Refuses what is not `[a-zA-Z0-9][a-zA-Z0-9_.-]*`, at most 128 characters.

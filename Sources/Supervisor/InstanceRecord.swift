@@ -25,6 +25,19 @@ final class InstanceRecord {
     if !(state.removed && state.status == .exited) { tell() }
   }
 
+  /// The same for who goes on in any case: what cannot be written down is said, and is written with the
+  /// next change.
+  ///
+  /// - Returns: whether it was written.
+  @discardableResult
+  func updateOrReport(_ body: (inout InstanceState) -> Void) -> Bool {
+    do { try update(body) } catch {
+      store.report("what has become of \(state.name) cannot be written down: \(error)")
+      return false
+    }
+    return true
+  }
+
   /// Tells of what has changed since the last time, by one write; until the workload runs, of nothing.
   ///
   /// - Parameter removal: all that is recorded of it has gone.

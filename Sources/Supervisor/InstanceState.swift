@@ -68,6 +68,8 @@ public struct InstanceState: Sendable, Codable {
   /// Whether the kernel has killed a process of it for want of memory; `nil`: no.
   public var oomKilled: Bool?
 
+  /// `--label`; `nil`: none.
+  public var labels: [String: String]?
   /// `--restart`; `nil` in states of before: `no`.
   public var restart: String?
   /// How many times its monitor has launched it again; `nil`: never.
@@ -233,16 +235,4 @@ public struct InstanceState: Sendable, Codable {
 
   /// The first 12 digits, as listings show them.
   public var shortID: String { String(id.prefix(12)) }
-
-  /// The slaves that this instance has on parents of the namespace `host`.
-  func slaves(on host: FileIdentity) -> [Slave] {
-    guard hostNamespace.identity == host, isActive else { return [] }
-    return networks.compactMap { record in
-      guard let spec = try? NetworkSpec(parsing: record.network) else { return nil }
-      return Slave(
-        owner: name, spec: spec, parent: record.parentIndex,
-        addresses: record.addresses.compactMap(IPAddressText.address),
-        namespace: namespace?.identity)
-    }
-  }
 }

@@ -20,6 +20,10 @@ public struct InstanceStore: Sendable {
   /// Gets a line for each file that cannot be used, while the work goes on without it.
   public var report: @Sendable (String) -> Void = { _ in }
 
+  /// Whether what monitors that were killed have left could not be put right, so that who reads a state
+  /// has to look whether it still holds.
+  public private(set) var isUnswept = false
+
   public init(root: String, stateDirectory: String) {
     self.root = root
     self.stateDirectory = stateDirectory
@@ -124,7 +128,8 @@ public struct InstanceStore: Sendable {
         return .newer(version: version)
       }
       return state.id == id
-        ? .state(state) : .unreadable(reason: "it is that of \(state.id.prefix(12))")
+        ? .state(isUnswept && state.isActive && !isAlive(id) ? state.lost() : state)
+        : .unreadable(reason: "it is that of \(state.id.prefix(12))")
     } catch {
       if let version = (try? JSON.value(Versioned.self, from: bytes))?.version,
         version > InstanceState.currentVersion
@@ -137,6 +142,18 @@ public struct InstanceStore: Sendable {
 
   private func tooNew(_ id: String, _ version: Int) -> String {
     "\(directory(id))/state.json is of version \(version), and this swrun knows \(InstanceState.currentVersion). Use the swrun that made it"
+  }
+
+  /// Puts right what a crash has left. Where that cannot be written, on a full disk, it is reported, and
+  /// states are shown as they would be then.
+  public mutating func sweep() throws {
+    let wasUnswept = isUnswept
+    isUnswept = false
+    do { try Sweeper(self).sweep() } catch let error as SystemError {
+      // Who looks again and again says it once.
+      if !wasUnswept { report("what has become of instances cannot be written down: \(error)") }
+      isUnswept = true
+    }
   }
 
   /// All states, oldest first. One of a newer version is reported, and is none of them.
@@ -228,18 +245,37 @@ public struct InstanceStore: Sendable {
         "\(state.name) is dead: \(state.error ?? "something of it is left"). Remove it: swrun rm \(state.name)"
       )
     }
-    for name in NameFile.allCases.map(\.rawValue) + [ControlSocket.name, NotifySocket.name] {
+    removeNameFiles(state.id)
+    for name in [ControlSocket.name, NotifySocket.name] {
       unlink("\(directory(state.id))/\(name)")
     }
     return state.name
   }
 
-  /// Gives an instance another name; to be called under ``hold()``, and its state to be written then.
-  func rename(_ state: InstanceState, to name: String) throws {
+  /// Removes what tells a run of names; each is given its own.
+  func removeNameFiles(_ id: String) {
+    for file in NameFile.allCases { unlink("\(directory(id))/\(file.rawValue)") }
+  }
+
+  /// Gives an instance another name; to be called under ``hold()``. All is as it was where this throws.
+  ///
+  /// - Parameter write: writes the state.
+  func rename(
+    _ state: InstanceState, to name: String, _ write: (InstanceState) throws -> Void
+  ) throws {
     try InstanceName.check(name)
     guard try claimName(name, state.id) else { throw nameInUse(name) }
+    var renamed = state
+    renamed.name = name
+    do {
+      try updateRunRecord(state.id) { $0.name = name }
+      try write(renamed)
+    } catch {
+      try? updateRunRecord(state.id) { $0.name = state.name }
+      releaseName(name, of: state.id)
+      throw error
+    }
     releaseName(state.name, of: state.id)
-    try updateRunRecord(state.id) { $0.name = name }
   }
 
   private func releaseName(_ name: String, of id: String) {

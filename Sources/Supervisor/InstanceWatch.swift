@@ -3,19 +3,11 @@ import Linux
 
 /// Waits until something about the instances of a store changes, without looking again and again.
 public final class InstanceWatch {
-  public enum Event {
-    case change
-    /// Nothing has changed for as long as was asked for.
-    case none
-    /// The terminal has another size.
-    case resize
-    /// A signal asks to end.
-    case end
-  }
+  public typealias Event = EndSignals.Event
 
-  private let store: InstanceStore
+  private var store: InstanceStore
   private let changes: Inotify
-  private let signals: Descriptor
+  private let signals: EndSignals
   /// Of instances that live: one that is killed writes nothing.
   private var monitors: [ProcessIdentity: Monitor] = [:]
 
@@ -27,12 +19,7 @@ public final class InstanceWatch {
   /// Takes the signals that ask to end from now on.
   public init(_ store: InstanceStore) throws {
     self.store = store
-    let taken = [SIGINT, SIGTERM, SIGHUP, SIGWINCH]
-    var set = sigset_t()
-    sigemptyset(&set)
-    for signal in taken { sigaddset(&set, signal) }
-    sigprocmask(SIG_BLOCK, &set, nil)
-    signals = try Signal.descriptor(of: taken)
+    signals = try EndSignals()
     changes = try Inotify()
     // Before the first instance.
     try makeDirectories(store.instancesDirectory)
@@ -43,7 +30,7 @@ public final class InstanceWatch {
   public func states() throws -> [InstanceState] {
     changes.acknowledge()
     for id in store.ids() { try changes.add(store.directory(id)) }
-    try Sweeper(store).sweep()
+    try store.sweep()
     let states = store.states()
     var living: [ProcessIdentity: Monitor] = [:]
     for state in states where state.isActive {
@@ -60,13 +47,7 @@ public final class InstanceWatch {
 
   /// - Parameter milliseconds: the longest wait; negative for ever.
   public func wait(milliseconds: Int) throws -> Event {
-    let fds = [signals.fd, changes.fd] + monitors.values.map { $0.pidfd.fd }
-    let ready = try waitForAny(fds, milliseconds: milliseconds)
-    var event: Event = ready ? .change : .none
-    while let signal = Signal.next(from: signals.fd) {
-      if signal != SIGWINCH { return .end }
-      event = .resize
-    }
-    return event
+    try signals.wait(
+      for: [changes.fd] + monitors.values.map { $0.pidfd.fd }, milliseconds: milliseconds)
   }
 }

@@ -42,12 +42,10 @@ public struct Lifecycle {
   public func rename(_ state: InstanceState, to name: String) throws {
     if try ask(.rename(name: name), of: state) { return }
     let shared = try store.hold()
-    guard var state = store.state(state.id), !store.isAlive(state.id) else {
+    guard let state = store.state(state.id), !store.isAlive(state.id) else {
       throw SupervisorError("\(state.name) is being started or removed; try again")
     }
-    try store.rename(state, to: name)
-    state.name = name
-    try store.write(state)
+    try store.rename(state, to: name) { try store.write($0) }
     _ = consume shared
   }
 
@@ -118,7 +116,10 @@ public struct Lifecycle {
       }
       try kill(state)
     }
-    try Sweeper(store).sweep()
+    // Where its end cannot be written down, on a full disk, it can be removed all the same.
+    do { try Sweeper(store).sweep() } catch {
+      guard error is SystemError else { throw error }
+    }
     // Gone with its end, unless something in it did not die.
     if state.bootId == (try? bootIdentity()) { try store.state(state.id)?.cgroup?.remove() }
     let shared = try store.hold()
@@ -142,6 +143,7 @@ public struct Lifecycle {
       try monitor.send(SIGKILL)
       _ = monitor.waitForEnd(milliseconds: 10_000)
     }
-    _ = try wait(state)
+    // Nobody asks for its exit code.
+    _ = try? wait(state)
   }
 }

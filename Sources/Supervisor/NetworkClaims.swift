@@ -32,7 +32,9 @@ struct NetworkClaims {
     _ specs: [NetworkSpec], beside existing: [InterfacePlan] = [],
     publishing ports: [PublishedPort] = []
   ) throws -> [InterfacePlan] {
-    let others = try store.knownSlaves(except: id)
+    // Who gets no interface is in nobody's way, and need not read what all others have.
+    let others =
+      specs.contains { $0.kind.makesInterface } ? try store.knownSlaves(except: id) : []
     var host = try NetlinkSocket()
     let resolved = try specs.map {
       Self.isBuiltIn($0)
@@ -137,7 +139,7 @@ extension InstanceStore {
     guard let host = FileIdentity(path: "/proc/self/ns/net") else {
       throw SupervisorError("/proc is not mounted; swrun needs it")
     }
-    return HostResources(root: root, namespace: host)
+    return HostResources(root: root, namespace: host, report: report)
   }
 
   /// Refuses ports that another instance has of the same host.
@@ -152,11 +154,5 @@ extension InstanceStore {
         )
       }
     }
-  }
-
-  /// The slaves of instances that live, on parents of this process's network namespace.
-  func knownSlaves(except id: String? = nil) throws -> [Slave] {
-    guard let host = FileIdentity(path: "/proc/self/ns/net") else { return [] }
-    return living().filter { $0.id != id }.flatMap { $0.slaves(on: host) }
   }
 }

@@ -17,7 +17,11 @@ public struct Sweeper {
   /// The same for who has the lock.
   func sweepHolding(_: borrowing FileLock) throws {
     let ids = store.ids()
-    for id in ids where needsWork(id) { try putRight(id) }
+    var failure: (any Error)?
+    for id in ids where needsWork(id) {
+      // One that cannot be put right does not keep the others from it.
+      do { try putRight(id) } catch { failure = failure ?? error }
+    }
     let known = Set(ids)
     for id in directoryEntries("\(store.stateDirectory)/logs")
     where !known.contains(id) && !store.outlivesReboot(id)
@@ -25,6 +29,7 @@ public struct Sweeper {
     {
       try removeTree(store.logDirectory(id))
     }
+    if let failure { throw failure }
   }
 
   /// The instances whose monitors were killed and that nobody has put right yet.
@@ -54,7 +59,7 @@ public struct Sweeper {
       return try store.remove(id, name: nil)
     }
     var state = former
-    let sameBoot = (try? bootIdentity()) == state.bootId
+    let sameBoot = former.isOfThisBoot
     var rest = sameBoot ? state.process.flatMap(end) : nil
     if sameBoot {
       do { try state.cgroup?.remove() } catch { rest = "its cgroup cannot be removed: \(error)" }
@@ -65,20 +70,11 @@ public struct Sweeper {
     if rest == nil, isIn || former.status == .exited {
       return try store.remove(id, name: state.name)
     }
-    let wasCreated = state.status == .creating && state.former == .created
-    state.status = rest != nil ? .dead : wasCreated ? .created : .exited
-    state.former = nil
-    state.error =
-      sameBoot
-      ? "its monitor was killed\(rest.map { ", and \($0)" } ?? "")"
-      : "the machine was started again"
-    if wasCreated, rest == nil {
+    state = former.lost(rest: rest)
+    if state.status == .created {
       try store.write(state)
       return
     }
-    state.exitCode = sameBoot ? 128 + SIGKILL : 255
-    state.signal = sameBoot ? "KILL" : nil
-    state.finished = .now
     var events = Event.changes(from: former, to: state, at: .now)
     if state.removed, rest == nil {
       try store.remove(id, name: state.name)
@@ -118,5 +114,28 @@ public struct Sweeper {
     _ = try? pidfd.send(SIGKILL)
     return pidfd.waitForEnd(milliseconds: 10_000)
       ? nil : "its process \(process.pid) does not die; it waits in the kernel"
+  }
+}
+
+extension InstanceState {
+  fileprivate var isOfThisBoot: Bool { (try? bootIdentity()) == bootId }
+
+  /// What it is once its monitor was killed, or the machine was started again.
+  ///
+  /// - Parameter rest: what of it could not be removed.
+  func lost(rest: String? = nil) -> InstanceState {
+    var state = self
+    let wasCreated = status == .creating && former == .created
+    state.status = rest != nil ? .dead : wasCreated ? .created : .exited
+    state.former = nil
+    state.error =
+      isOfThisBoot
+      ? "its monitor was killed\(rest.map { ", and \($0)" } ?? "")"
+      : "the machine was started again"
+    if wasCreated, rest == nil { return state }
+    state.exitCode = isOfThisBoot ? 128 + SIGKILL : 255
+    state.signal = isOfThisBoot ? "KILL" : nil
+    state.finished = .now
+    return state
   }
 }

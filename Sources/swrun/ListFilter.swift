@@ -22,6 +22,13 @@ struct ListFilter {
     }
   }
 
+  /// Whether labels have `KEY` or `KEY=VALUE`.
+  static func has(_ labels: [String: String], _ wanted: String) -> Bool {
+    let pair = wanted.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+    guard let held = labels[String(pair[0])] else { return false }
+    return pair.count < 2 || held == pair[1]
+  }
+
   func fits(_ holds: (_ key: String, _ value: String) -> Bool) -> Bool {
     wanted.allSatisfy { key, values in values.contains { holds(key, $0) } }
   }

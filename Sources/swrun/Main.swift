@@ -8,20 +8,28 @@ import Supervisor
 struct Swrun: ParsableCommand {
   static let version = "0.1.0"
 
-  private static let verbs: [(name: String, type: any ParsableCommand.Type)] = [
-    ("run", Run.self), ("create", Create.self), ("start", Start.self), ("stop", Stop.self),
-    ("restart", Restart.self), ("kill", Kill.self), ("rm", Rm.self), ("rename", Rename.self),
-    ("ps", Ps.self), ("exec", Exec.self), ("logs", Logs.self), ("events", Events.self),
-    ("inspect", Inspect.self),
-    ("wait", Wait.self), ("attach", Attach.self), ("port", Port.self), ("pause", Pause.self),
-    ("unpause", Unpause.self),
-    ("update", Update.self), ("stats", Stats.self), ("metrics", Metrics.self),
-    ("top", Top.self),
-    ("network", NetworkCommand.self), ("netns", Netns.self), ("autostart", Autostart.self),
-    ("generate", Generate.self),
-    ("spec", SpecCommand.self),
-    ("bundle", BundleCommand.self), ("doctor", Doctor.self), ("gc", Gc.self), ("cp", Cp.self),
-    ("prune", Prune.self),
+  /// By closures: a list of the types themselves would have the runtime make the conformances of all of
+  /// them, in each start.
+  private static let verbs: [(name: String, type: @Sendable () -> any ParsableCommand.Type)] = [
+    ("run", { Run.self }), ("create", { Create.self }), ("start", { Start.self }),
+    ("stop", { Stop.self }),
+    ("restart", { Restart.self }), ("kill", { Kill.self }), ("rm", { Rm.self }),
+    ("rename", { Rename.self }),
+    ("ps", { Ps.self }), ("exec", { Exec.self }), ("logs", { Logs.self }),
+    ("events", { Events.self }),
+    ("inspect", { Inspect.self }),
+    ("wait", { Wait.self }), ("attach", { Attach.self }), ("port", { Port.self }),
+    ("pause", { Pause.self }),
+    ("unpause", { Unpause.self }),
+    ("update", { Update.self }), ("stats", { Stats.self }), ("metrics", { Metrics.self }),
+    ("top", { Top.self }),
+    ("network", { NetworkCommand.self }), ("netns", { Netns.self }),
+    ("autostart", { Autostart.self }),
+    ("generate", { Generate.self }),
+    ("spec", { SpecCommand.self }),
+    ("bundle", { BundleCommand.self }), ("doctor", { Doctor.self }), ("gc", { Gc.self }),
+    ("cp", { Cp.self }),
+    ("prune", { Prune.self }),
   ]
 
   static let configuration = CommandConfiguration(
@@ -45,13 +53,11 @@ struct Swrun: ParsableCommand {
         swrun stop NAME
       """,
     version: version,
-    subcommands: verbs.map(\.type),
+    subcommands: verbs.map { $0.type() },
     defaultSubcommand: Run.self)
 
   /// What runs beside a workload, and is executed from where that cannot write it.
-  private static let sealed: [any ParsableCommand.Type] = [
-    Run.self, Exec.self, Start.self, Restart.self, Autostart.self,
-  ]
+  private static let sealed = ["run", "exec", "start", "restart", "autostart"]
 
   static func main() {
     // Not readable for others, so that what runs inside cannot reach our executable or our
@@ -60,8 +66,8 @@ struct Swrun: ParsableCommand {
     do {
       // Before anything is parsed: what is done now is done again by the executable that follows.
       let (verb, arguments) = asked(CommandLine.arguments.dropFirst())
-      if sealed.contains(where: { $0 == verb }) { try Executable.seal() }
-      var command = try plain(verb, arguments) ?? verb.parseAsRoot(arguments)
+      if let verb, sealed.contains(verb) { try Executable.seal() }
+      var command = try plain(verb, arguments) ?? type(of: verb).parseAsRoot(arguments)
       try command.run()
     } catch let code as ExitCode {
       Glibc.exit(code.rawValue)
@@ -75,27 +81,30 @@ struct Swrun: ParsableCommand {
   }
 
   /// The verb that is asked for and what follows it. Only that verb is then parsed: to put all of
-  /// them together costs more than the rest of a start. The whole has what concerns all: its help,
-  /// the version, completions.
+  /// them together costs more than the rest of a start. The whole, `nil`, has what concerns all: its
+  /// help, the version, completions.
   private static func asked(
     _ arguments: ArraySlice<String>
-  ) -> (verb: any ParsableCommand.Type, arguments: [String]) {
+  ) -> (verb: String?, arguments: [String]) {
     let whole = ["help", "-h", "--help", "--version", "--generate-completion-script"]
     guard let first = arguments.first, !whole.contains(first) else {
-      return (Swrun.self, Array(arguments))
+      return (nil, Array(arguments))
     }
-    let verb = verbs.first { $0.name == first }?.type
-    return verb.map { ($0, Array(arguments.dropFirst())) } ?? (Run.self, Array(arguments))
+    let isVerb = verbs.contains { $0.name == first }
+    return isVerb ? (first, Array(arguments.dropFirst())) : ("run", Array(arguments))
+  }
+
+  /// What parses a verb, or all.
+  private static func type(of verb: String?) -> any ParsableCommand.Type {
+    verbs.first { $0.name == verb }?.type() ?? Swrun.self
   }
 
   /// The verbs that are started often do without ArgumentParser where they can.
-  private static func plain(
-    _ verb: any ParsableCommand.Type, _ arguments: [String]
-  ) -> (any ParsableCommand)? {
+  private static func plain(_ verb: String?, _ arguments: [String]) -> (any ParsableCommand)? {
     switch verb {
-    case is Run.Type: Run.plain(arguments)
-    case is Exec.Type: Exec.plain(arguments)
-    case is Ps.Type: Ps.plain(arguments)
+    case "run": Run.plain(arguments)
+    case "exec": Exec.plain(arguments)
+    case "ps": Ps.plain(arguments)
     default: nil
     }
   }
@@ -103,7 +112,7 @@ struct Swrun: ParsableCommand {
   /// `--help` and `--version` are no failures; a wrong option is one of swrun's own, 125 as with
   /// Docker.
   private static func isUsage(_ error: any Error) -> Bool {
-    "\(type(of: error))" == "CommandError" || error is ValidationError || error is CleanExit
+    "\(Swift.type(of: error))" == "CommandError" || error is ValidationError || error is CleanExit
   }
 
   private static func exitForUsage(_ error: any Error) -> Never {

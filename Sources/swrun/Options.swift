@@ -32,7 +32,7 @@ struct StateOptions: PlainArguments {
       stateDirectory: try Self.path(stateDirectory, "SWRUN_STATE_DIR", Self.dataDirectory))
     store.report = { printError($0) }
     try store.checkOwner()
-    if swept { try Sweeper(store).sweep() }
+    if swept { try store.sweep() }
     return store
   }
 
@@ -74,10 +74,16 @@ struct StateOptions: PlainArguments {
 }
 
 /// What listings that can be filtered take.
-struct ListOptions: PlainArguments {
+struct ListOptions: ParsableArguments {
   @Option(name: .customLong("format"), help: "table or json.")
   var format = ListFormat.table
 
+  @OptionGroup private var filter: FilterOptions
+
+  var filters: [String] { filter.filters }
+}
+
+struct FilterOptions: PlainArguments {
   @Option(
     name: [.customShort("f"), .customLong("filter")],
     help: ArgumentHelp("Only those that fit.", valueName: "key=value"))
@@ -85,10 +91,7 @@ struct ListOptions: PlainArguments {
 
   init() {}
 
-  init(_ words: inout PlainWords) {
-    format = words.value("--format", default: ListFormat.table)
-    filters = words.values("-f", "--filter")
-  }
+  init(_ words: inout PlainWords) { filters = words.values("-f", "--filter") }
 }
 
 /// How listings are written.
@@ -102,7 +105,7 @@ enum CommandLineRest {
   ///
   /// The parser hands over everything from the first word that it does not know, `--help` too.
   static func command(
-    _ words: [String], of verb: any ParsableCommand.Type, options: [String]
+    _ words: [String], of verb: any ParsableCommand.Type, options: @autoclosure () -> [String]
   ) throws -> [String] {
     if words.first == "--help" || words.first == "-h" { throw CleanExit.helpRequest(verb) }
     if words.first == "--version" { throw CleanExit.message(Swrun.version) }
@@ -116,7 +119,7 @@ enum CommandLineRest {
     if first.hasPrefix("-") {
       let name = String(first.prefix { $0 != "=" })
       throw ValidationError(
-        "unknown option \(name)\(hint(name, options)); swrun run --help lists them")
+        "unknown option \(name)\(hint(name, options())); swrun run --help lists them")
     }
     return words
   }

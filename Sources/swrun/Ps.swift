@@ -9,10 +9,15 @@ struct Ps: PlainCommand {
     commandName: "ps", _superCommandName: "swrun",
     abstract: "List instances.",
     discussion: """
-      Filters: name=TEXT, id=PREFIX, network=TEXT, status=created|creating|running|paused|restarting|exited|dead. \
-      health=starting|healthy|unhealthy|none. Several of one kind are alternatives; those of different kinds all have to hold.
+      Filters: name=TEXT, id=PREFIX, network=TEXT, status=created|creating|running|paused|restarting|exited|dead, \
+      exited=CODE, health=starting|healthy|unhealthy|none, label=KEY[=VALUE]. Several of one kind are alternatives; those of different kinds all have to hold.
+
+      --format takes a template as Docker does, with the fields ID, Names, Command, State, Status, Health, \
+      ExitCode, RestartCount, CreatedAt, RunningFor, Networks, Addresses, Ports, Pid, Labels, Label "KEY"; \
+      "table " before it gives a header.
 
         swrun ps -a --filter status=exited
+        swrun ps --format 'table {{.Names}}\\t{{.Status}}'
         swrun stop $(swrun ps -q)
 
       With --watch the list is shown anew when something changes, until Ctrl-C; where the output is no \
@@ -28,11 +33,32 @@ struct Ps: PlainCommand {
   @Flag(name: .customLong("watch"), help: "Show the list again whenever it changes.")
   var watch = false
 
-  @OptionGroup var list: ListOptions
+  @Flag(name: .customLong("no-trunc"), help: "Whole ids and commands.")
+  var whole = false
+
+  @Option(
+    name: [.customShort("n"), .customLong("last")],
+    help: ArgumentHelp("The last ones that were made, also if they have ended.", valueName: "count")
+  )
+  var last: Int?
+
+  @Flag(
+    name: [.customShort("l"), .customLong("latest")],
+    help: "The last one that was made, also if it has ended.")
+  var latest = false
+
+  @Option(
+    name: .customLong("format"),
+    help: ArgumentHelp("table, json, or a template.", valueName: "form"))
+  var format = "table"
+
+  @OptionGroup var filter: FilterOptions
 
   @OptionGroup var state: StateOptions
 
-  static let flags = ["-a", "--all", "-q", "--quiet", "--watch"]
+  static let flags = [
+    "-a", "--all", "-q", "--quiet", "--watch", "--no-trunc", "-l", "--latest",
+  ]
 
   init() {}
 
@@ -40,7 +66,11 @@ struct Ps: PlainCommand {
     all = words.flag("-a", "--all")
     quiet = words.flag("-q", "--quiet")
     watch = words.flag("--watch")
-    list = ListOptions(&words)
+    whole = words.flag("--no-trunc")
+    last = words.value("-n", "--last")
+    latest = words.flag("-l", "--latest")
+    format = words.value("--format") ?? "table"
+    filter = FilterOptions(&words)
     state = StateOptions(&words)
   }
 
@@ -54,6 +84,7 @@ struct Ps: PlainCommand {
     let restartCount: Int
     /// `starting`, `healthy` or `unhealthy`; `null` where nobody asks.
     let health: String?
+    let labels: [String: String]
     let network: [String]
     let address: [String]
     /// `0.0.0.0:8080->80/tcp`
@@ -63,20 +94,68 @@ struct Ps: PlainCommand {
   }
 
   mutating func run() throws {
-    let filter = try InstanceFilter(parsing: list.filters)
+    let filter = try InstanceFilter(parsing: filter.filters)
+    let count = latest ? 1 : last
+    if let count, count < 1 {
+      throw ValidationError("--last \(count): it is a number of instances, from 1")
+    }
+    let all = all || filter.namesStatus || count != nil
+    func chosen(_ states: [InstanceState]) -> [InstanceState] {
+      let fitting = states.filter { (all || $0.isActive) && filter.fits($0) }
+      return count.map { fitting.suffix($0) } ?? fitting
+    }
+    let text = try listing()
     let store = try state.store()
-    let all = all || filter.namesStatus
-    let fits = { (state: InstanceState) in (all || state.isActive) && filter.fits(state) }
-    if watch { return try follow(store, fits) }
-    print(try text(store.states().filter(fits)), terminator: "")
+    if watch { return try follow(store, chosen, text) }
+    print(try text(chosen(store.states())), terminator: "")
   }
 
-  private func text(_ states: [InstanceState]) throws -> String {
-    if quiet { return states.map { "\($0.shortID)\n" }.joined() }
-    if list.format == .json {
-      return String(decoding: try JSON.text(states.map(Self.row), indented: true), as: UTF8.self)
-        + "\n"
+  /// How the instances are written.
+  private func listing() throws -> ([InstanceState]) throws -> String {
+    if quiet { return { $0.map { "\(id($0))\n" }.joined() } }
+    switch format {
+    case "table": return table
+    case "json":
+      return {
+        String(decoding: try JSON.text($0.map(Self.row), indented: true), as: UTF8.self) + "\n"
+      }
+    default: return try template().text
     }
+  }
+
+  private func id(_ state: InstanceState) -> String { whole ? state.id : state.shortID }
+
+  private func command(_ state: InstanceState) -> String {
+    Self.short(state.command, longest: whole ? nil : 20)
+  }
+
+  /// Docker's fields, and more.
+  private func template() throws -> RowTemplate<InstanceState> {
+    func joined(_ texts: [String]) -> String { texts.joined(separator: ",") }
+    return try RowTemplate(
+      parsing: format,
+      fields: [
+        .init("ID") { id($0) }, .init("Names") { $0.name }, .init("Command") { command($0) },
+        .init("State") { $0.status.rawValue }, .init("Status") { Self.status($0) },
+        .init("Health") { Self.row($0).health ?? "none" },
+        .init("ExitCode") { $0.exitCode.map { "\($0)" } ?? "" },
+        .init("RestartCount") { "\($0.restartCount ?? 0)" },
+        .init("CreatedAt") { $0.created.localText },
+        .init("RunningFor") { "\(Self.span(since: $0.created)) ago" },
+        .init("Networks") { joined(Self.row($0).network) },
+        .init("Addresses") { joined(Self.row($0).address) },
+        .init("Ports") { joined(Self.row($0).ports) },
+        .init("Pid") { Self.row($0).pid.map { "\($0)" } ?? "" },
+        .init("Labels") { state in
+          let labels = (state.labels ?? [:]).sorted { $0.key < $1.key }
+          return printable(joined(labels.map { "\($0.key)=\($0.value)" }))
+        },
+      ],
+      labels: { $0.labels ?? [:] },
+      json: { String(decoding: try JSON.text(Self.row($0)), as: UTF8.self) })
+  }
+
+  private func table(_ states: [InstanceState]) -> String {
     // A column that says something, or none.
     let showsPorts = states.contains { !$0.publishedPorts.isEmpty }
     let ports = showsPorts ? ["PORTS"] : []
@@ -85,7 +164,7 @@ struct Ps: PlainCommand {
     for state in states {
       let row = Self.row(state)
       let cells = [
-        state.shortID, row.name, Self.short(row.command), row.status,
+        id(state), row.name, command(state), row.status,
         row.network.joined(separator: ","),
         row.address.isEmpty ? "-" : row.address.joined(separator: ","),
       ]
@@ -96,12 +175,15 @@ struct Ps: PlainCommand {
   }
 
   /// Shows the list again and again.
-  private func follow(_ store: InstanceStore, _ fits: (InstanceState) -> Bool) throws {
+  private func follow(
+    _ store: InstanceStore, _ chosen: ([InstanceState]) -> [InstanceState],
+    _ text: ([InstanceState]) throws -> String
+  ) throws {
     let watch = try InstanceWatch(store)
     let screen = Screen.open()
     var shown: [Row]?
     while true {
-      let states = try watch.states().filter(fits)
+      let states = chosen(try watch.states())
       var event = InstanceWatch.Event.none
       switch screen {
       case .some(let screen):
@@ -132,20 +214,23 @@ struct Ps: PlainCommand {
     Row(
       id: state.id, name: state.name, command: state.command, state: state.status.rawValue,
       status: status(state), exitCode: state.exitCode, restartCount: state.restartCount ?? 0,
-      health: state.health?.status.rawValue,
+      health: state.health?.status.rawValue, labels: state.labels ?? [:],
       network: state.networkNames.isEmpty ? ["none"] : state.networkNames,
       address: state.networks.flatMap(\.addresses),
       ports: state.publishedPorts.map(\.text),
       pid: state.isRunning ? state.process?.pid : nil, created: state.created)
   }
 
-  /// The command in one line of at most 20 characters, in quotes.
-  static func short(_ command: [String]) -> String {
+  /// The command in one line, in quotes.
+  ///
+  /// - Parameter longest: characters; `nil`: it is not cut.
+  static func short(_ command: [String], longest: Int? = 20) -> String {
     let line = command.map { $0.contains(where: \.isWhitespace) ? Explanation.quoted($0) : $0 }
       .joined(separator: " ").map {
         $0.isNewline || $0.asciiValue.map { $0 < 0x20 } == true ? " " : $0
       }
-    return line.count <= 20 ? "\"\(String(line))\"" : "\"\(String(line.prefix(19)))…\""
+    guard let longest, line.count > longest else { return "\"\(String(line))\"" }
+    return "\"\(String(line.prefix(longest - 1)))…\""
   }
 
   static func status(_ state: InstanceState) -> String {

@@ -105,6 +105,13 @@ struct Run: PlainCommand {
   @Option(name: .customLong("name"), help: "The instance's name (default: one is made up).")
   var name: String?
 
+  @Option(
+    name: [.customShort("l"), .customLong("label")],
+    help: ArgumentHelp(
+      "Something to be known about it, by which ps filters; may be repeated.",
+      valueName: "KEY[=VALUE]"))
+  var labels: [String] = []
+
   @Flag(
     name: [.customShort("d"), .customLong("detach")],
     help: "Run in the background and print the id.")
@@ -180,6 +187,7 @@ struct Run: PlainCommand {
     probe = words.flag("--probe")
     ports = words.values("-p", "--publish")
     name = words.value("--name")
+    labels = words.values("-l", "--label")
     detached = words.flag("-d", "--detach")
     removed = words.flag("--rm")
     interactive = words.flag("-i", "--interactive")
@@ -234,6 +242,7 @@ struct Run: PlainCommand {
     options.name = name
     options.detached = detached
     options.removed = removed
+    options.labels = try NetworkDefinition.labels(labels)
     options.bundle = fileSystem.bundle
     options.interactive = interactive
     options.log = try log.request(detached: detached || detaching.text != nil)

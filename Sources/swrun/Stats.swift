@@ -15,7 +15,7 @@ struct Stats: ParsableCommand {
       can be given up; traffic of the instance's own interfaces, and of block devices, since its \
       start. -- is what this machine does not tell.
 
-      On a terminal the table is shown anew each second, until Ctrl-C. With --format json, without \
+      On a terminal the table has a screen of its own, and is shown anew each second, until Ctrl-C. With --format json, without \
       --no-stream, each instance is a line each second.
       """)
 
@@ -37,24 +37,48 @@ struct Stats: ParsableCommand {
     let store = try state.store()
     let named = try instances.map { try store.resolve($0) }
     var meter = UsageMeter(store)
-    _ = meter.read(named.isEmpty ? nil : named, all: all)
-    while true {
+    func read() -> [UsageRow] { meter.read(named.isEmpty ? nil : named, all: all) }
+    let first = read()
+    if once {
       usleep(1_000_000)
-      let rows = meter.read(named.isEmpty ? nil : named, all: all)
-      switch format {
-      case .json where once: try printJSON(rows)
-      case .json: for row in rows { try printLine(row) }
-      case .table:
-        let text = Self.table(rows)
-        // To the top, each line to its end, then all that is below.
-        let anew = !once && isTerminal(.standardOutput)
-        print(
-          anew ? "\u{1b}[H" + text.replacing("\n", with: "\u{1b}[K\n") + "\u{1b}[J" : text,
-          terminator: "")
-      }
-      fflush(nil)
-      if once { return }
+      return try write(read())
     }
+    let signals = try EndSignals()
+    switch format == .table ? Screen.open() : nil {
+    case .some(let screen):
+      var text = Self.table(first)
+      screen.show(text)
+      while try Self.waitASecond(signals, resized: { screen.show(text) }) {
+        text = Self.table(read())
+        screen.show(text)
+      }
+    case .none: while try Self.waitASecond(signals) { try write(read()) }
+    }
+  }
+
+  /// - Returns: false once a signal asks to end.
+  private static func waitASecond(
+    _ signals: borrowing EndSignals, resized: () -> Void = {}
+  ) throws -> Bool {
+    let end = Clock.monotonic() + 1_000_000_000
+    while true {
+      let left = end - Clock.monotonic()
+      if left <= 0 { return true }
+      switch try signals.wait(milliseconds: Int(left / 1_000_000 + 1)) {
+      case .end: return false
+      case .resize: resized()
+      case .change, .none: break
+      }
+    }
+  }
+
+  private func write(_ rows: [UsageRow]) throws {
+    switch format {
+    case .json where once: try printJSON(rows)
+    case .json: for row in rows { try printLine(row) }
+    case .table: print(Self.table(rows), terminator: "")
+    }
+    fflush(nil)
   }
 
   private func printLine(_ row: UsageRow) throws {

@@ -90,13 +90,20 @@ public struct Attachment {
       return 0
     case .letGo:
       guard let state = store.state(id) else { return 128 + SIGKILL }
-      if store.isAlive(id) {
+      if store.isAlive(id), !isEnding(state) {
         throw SupervisorError(
           "what \(state.name) wrote was not taken here for \(Attachments.patience / 1_000_000_000) s, and it goes on without. What it wrote: swrun logs \(state.name)"
         )
       }
       return try Lifecycle(store).wait(state)
     }
+  }
+
+  /// Whether the instance's monitor is on its way out: of one that is killed the socket may be closed
+  /// before its lock is. One that has let us go lives on.
+  private func isEnding(_ state: InstanceState) -> Bool {
+    guard let monitor = state.monitor?.open() else { return true }
+    return (try? waitForAny([monitor.fd], milliseconds: 1000)) == true
   }
 
   private mutating func relay(_ signals: FileDescriptor) throws -> End {

@@ -47,3 +47,11 @@ func view(_ cgroup: borrowing Cgroup?) -> FileDescriptor? {
   case .none: nil
   }
 }
+
+/// What one uses that may not be there.
+func usage(_ cgroup: borrowing Cgroup?) -> CgroupUsage {
+  switch cgroup {
+  case .some(let cgroup): cgroup.usage()
+  case .none: CgroupUsage()
+  }
+}

@@ -38,10 +38,16 @@ final class InstanceCgroup {
     do { cgroup = try Cgroup(making: path, in: hierarchy) } catch {
       // What is there is not ours.
       try? record.update { $0.cgroup = nil }
+      if error.errno == .fileExists {
+        throw SupervisorError(
+          "the cgroup \(path) is there already and is somebody else's. Remove it (rmdir \(hierarchy.mountPoint)\(path)), or choose another place"
+        )
+      }
+      // The one that could not be made may be above.
+      let reason = CgroupShortage(hierarchy: hierarchy).ofCgroups(making: error.object, error.errno)
       throw SupervisorError(
-        error.errno == .fileExists
-          ? "the cgroup \(path) is there already and is somebody else's. Remove it (rmdir \(hierarchy.mountPoint)\(path)), or choose another place"
-          : "the cgroup \(path) cannot be made in \(hierarchy.mountPoint): \(error.errno)")
+        "the cgroup \(path) cannot be made in \(hierarchy.mountPoint): \(reason ?? "\(error.errno)")"
+      )
     }
     self.record = record
     do {
@@ -60,7 +66,7 @@ final class InstanceCgroup {
   private static func prepare(
     _ cgroup: borrowing Cgroup, _ plan: CgroupPlan, _ hierarchy: CgroupHierarchy
   ) throws {
-    try enable(plan, cgroup)
+    try enable(plan, cgroup, hierarchy)
     for controller in counted where hierarchy.controllers.contains(controller) {
       try? cgroup.enable([controller])
     }
@@ -77,9 +83,17 @@ final class InstanceCgroup {
     }
   }
 
-  private static func enable(_ plan: CgroupPlan, _ cgroup: borrowing Cgroup) throws {
+  private static func enable(
+    _ plan: CgroupPlan, _ cgroup: borrowing Cgroup, _ hierarchy: CgroupHierarchy
+  ) throws {
     for (controller, origin) in plan.controllers {
       do { try cgroup.enable([controller]) } catch {
+        if error.errno == .noSpace,
+          let reason = CgroupShortage(hierarchy: hierarchy)
+            .ofCgroups(making: cgroup.path, error.errno)
+        {
+          throw SupervisorError("\(origin): \(reason)")
+        }
         throw SupervisorError(
           error.errno == .resourceBusy
             ? "\(origin): the cgroup \(error.object) holds processes itself, and the kernel lets nothing below such a one be limited. Move them into a child of it (echo PID > …/cgroup.procs), or choose another place with --cgroup-parent"
@@ -152,7 +166,7 @@ final class InstanceCgroup {
       throw SupervisorError("\(record.state.name) uses \(used) bytes, more than the new limit")
     }
     try CgroupPlacement.check(new, hierarchy)
-    try Self.enable(new, cgroup)
+    try Self.enable(new, cgroup, hierarchy)
     var undo: [() -> Void] = []
     do {
       for setting in new.settings where !old.settings.contains(setting) {
@@ -185,6 +199,22 @@ final class InstanceCgroup {
     }
     return file == "io.max"
       ? "\(key) rbps=max wbps=max riops=max wiops=max" : "\(key) default"
+  }
+
+  /// Why a launch in it has failed, where that is for want of room; the instance's processes have ended.
+  ///
+  /// - Parameter needed: how many processes are made before the workload runs.
+  func explain(_ error: any Error, needed: UInt64) -> any Error {
+    let shortage = CgroupShortage(hierarchy: hierarchy)
+    func origin(_ file: String) -> String {
+      plan.settings.first { $0.file == file }?.origin ?? "\(file) of \(path)"
+    }
+    let text =
+      shortage.ofMemory(in: path, origin: origin("memory.max"))
+      ?? shortage.ofProcesses(needed, in: path) { limit in
+        "\(origin("pids.max")): \(limit) is too little for swrun's init and the workload. Raise it, or give --no-init"
+      }
+    return text.map { SupervisorError($0) } ?? error
   }
 
   /// After the workload has ended: says whether memory was wanting, and removes it.

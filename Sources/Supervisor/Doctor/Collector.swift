@@ -31,6 +31,7 @@ public struct Collector {
     let shared = try store.hold()
     try Sweeper(store).sweepHolding(shared)
     let networks = try store.networks.hold()
+    try store.hostResources().check()
     // Looked for again: nobody comes or goes now.
     for item in names() + leases() + drafts() + resources() {
       try item.remove()

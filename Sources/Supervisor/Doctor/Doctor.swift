@@ -26,8 +26,8 @@ public struct Doctor {
       + definitions.faults.map {
         Finding(.problem, "network", $0, fix: "swrun network ls  # keeps the file aside")
       }
-      + networks(definitions.networks, links) + asideFiles() + missing(&host) + forwarding()
-      + garbage()
+      + networks(definitions.networks, links) + asideFiles() + missing(&host) + records()
+      + forwarding() + garbage()
   }
 
   // Whether the kernel has the drivers.
@@ -134,6 +134,13 @@ public struct Doctor {
       Finding(
         .problem, "host", "instances need this, and somebody has taken it away: \($0.key)",
         fix: $0.explanation.split(separator: "\n").joined(separator: "; "))
+    }
+  }
+
+  private func records() -> [Finding] {
+    ((try? store.hostResources())?.faults() ?? []).map {
+      Finding(
+        .problem, "host", $0, fix: "swrun gc  # keeps it aside, unless it is of a newer swrun")
     }
   }
 

@@ -29,6 +29,7 @@ struct Claim: ~Copyable {
     if draft.users.isShared { spec.userNamespace = try draft.users.namespace() }
     let needsNetworks = options.networks.contains { $0.kind.makesInterface }
     let networks = needsNetworks ? try claims.hold(options.networks) : nil
+    if needsNetworks { try store.hostResources().check() }
     var plans = try claims.plan(options.networks, publishing: options.ports)
     let ports = PortReservation()
     let name = try former.map { try store.reclaim($0) } ?? store.claim(id, name: options.name)
@@ -57,7 +58,10 @@ struct Claim: ~Copyable {
       state.names = draft.names.record(hostGateway: gateway)
       try draft.names.make(state, in: store)
       try store.write(spec, of: id)
-      if former == nil, !options.removed { try store.write(RunRecord(options, state)) }
+      // Who waits for a foreground instance's end asks for no unit of it.
+      if former == nil, options.detached || !options.removed {
+        try store.write(RunRecord(options, state))
+      }
       if options.life.restart.outlivesReboot { try store.keepForReboot(id) }
       let record = InstanceRecord(store, state, again: former)
       try store.write(state)
@@ -119,6 +123,7 @@ extension InstanceState {
       bootId: try bootIdentity(), detached: options.detached, terminal: spec.process.terminal,
       removed: options.removed, networks: [], hostNamespace: .init(host))
     if options.detached { log = options.log }
+    labels = options.labels.isEmpty ? nil : options.labels
     restart = options.life.restart.text
     stopSignal = options.life.stopSignal
     stopTimeout = options.life.stopTimeout

@@ -39,6 +39,8 @@ final class Monitor {
   /// The monitor's child, which is not waited for while this is set, so that no other has its pid.
   var pid: pid_t?
 
+  /// Why the last launch has failed, where there is none after it.
+  var failure: String?
   /// What the user has asked for, which counts more than the restart policy.
   var wish = Wish.none
   var deadlines: Deadlines?
@@ -164,8 +166,9 @@ final class Monitor {
     tellStart()
     try announceStart()
     while true {
+      if options.detached { releaseIdleMemory() }
       var code = try attend(launched)
-      switch try launchAgain(after: &code) {
+      switch launchAgain(after: &code) {
       case .some(let next): launched = next
       case .none: return try finish(code)
       }
@@ -174,13 +177,13 @@ final class Monitor {
 
   /// - Parameter code: that of the last run; becomes that of a launch that has failed since.
   /// - Returns: `nil` where it is not to be launched again.
-  private func launchAgain(after code: inout Int32) throws -> Launched? {
-    while try awaitNextLaunch(after: code) {
+  private func launchAgain(after code: inout Int32) -> Launched? {
+    while awaitNextLaunch(after: code) {
       do {
         let launched = try relaunch(formerPlans)
         control.answerWaiting(ControlReply())
         return .some(launched)
-      } catch { code = try note(failure: error) }
+      } catch { code = note(failure: error) }
     }
     return nil
   }

@@ -116,8 +116,13 @@ extension Monitor {
 
   private func rename(_ name: String) throws {
     let shared = try store.hold()
-    try store.rename(state, to: name)
-    try record.update { $0.name = name }
+    let former = state.name
+    try store.rename(state, to: name) { renamed throws in
+      do { try record.update { $0.name = renamed.name } } catch {
+        try record.update(publishing: false) { $0.name = former }
+        throw error
+      }
+    }
     if options.detached { ProcessTitle.set("swrun: \(name)") }
     _ = consume shared
     try HostsFiles(store).follow(state)

@@ -75,10 +75,10 @@ extension Monitor {
   /// Waits until the workload is to be launched again.
   ///
   /// - Returns: false where it is not.
-  func awaitNextLaunch(after code: Int32) throws -> Bool {
+  func awaitNextLaunch(after code: Int32) -> Bool {
     guard restarts(after: code) else { return false }
     let isAsked = wish == .restart
-    try record.update {
+    record.updateOrReport {
       $0.status = .restarting
       $0.process = nil
       $0.end(code)
@@ -104,14 +104,20 @@ extension Monitor {
   /// The workload could not be launched again: as if it had run, and failed.
   ///
   /// - Returns: the exit code.
-  func note(failure error: any Error) throws -> Int32 {
+  func note(failure error: any Error) -> Int32 {
     // The signal that has broken it off.
     if Signal.wasInterrupted { beStopped(byMachine: options.detached) }
     runLength = 0
-    control.answerWaiting(ControlReply(error: "\(error)"))
+    let code = (error as? SandboxError)?.exitCode ?? 125
+    // Where it is for good, who waits hears of it when all is written down.
+    if restarts(after: code) {
+      control.answerWaiting(ControlReply(error: "\(error)"))
+    } else {
+      failure = "\(error)"
+    }
     record.store.report("\(error)")
-    try record.update { $0.error = "\(error)" }
-    return (error as? SandboxError)?.exitCode ?? 125
+    record.updateOrReport { $0.error = "\(error)" }
+    return code
   }
 
   /// Writes down how it ended. The exit code goes into the lock's file too, where `wait` finds it
@@ -119,14 +125,17 @@ extension Monitor {
   func finish(_ code: Int32) throws -> Int32 {
     claims.releaseAll(state.networks)
     FaultPoint.mark("the release of what it had")
-    try lock.fd.writeEverything(Array("\(code)\n".utf8))
+    // The next start makes them anew; on a full disk they make room for what follows.
+    store.removeNameFiles(state.id)
     let rest = cgroupFault
-    try record.update {
+    // Who waits for it hears from the state as well.
+    try? lock.fd.writeEverything(Array("\(code)\n".utf8))
+    record.updateOrReport {
       $0.status = rest == nil ? .exited : .dead
       if let rest { $0.error = rest }
       $0.end(code)
     }
-    control.answerWaiting(ControlReply(error: "\(state.name) was stopped"))
+    control.answerWaiting(ControlReply(error: failure ?? "\(state.name) was stopped"))
     if state.removed, rest == nil { try remove() }
     instanceHooks?.stopped()
     attachments?.finish(code)

@@ -90,10 +90,11 @@ extension Monitor {
           host: host, cgroup: cgroup))
       return Launched(running: launch.finish(), streams: streams)
     } catch {
+      let cause = cgroup?.explain(error, needed: plan.usesInit ? 2 : 1) ?? error
       try? cgroup?.remove()
       cgroup = nil
       if isLaunched { hooks?.stopped() }
-      throw error
+      throw cause
     }
   }
 

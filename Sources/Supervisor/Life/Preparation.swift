@@ -30,7 +30,7 @@ struct Preparation {
     let filters = SeccompCache(directory: store.seccompDirectory)
     plan = try LaunchPlan(
       spec, usesInit: options.usesInit, seccomp: try filters.workloadProgram(spec),
-      initFilter: options.usesInit ? try filters.defaultProgram(capabilities: []) : [],
+      initFilter: options.usesInit ? try filters.initProgram() : [],
       landlock: draft.landlock.inForce ? LandlockPlan(spec) : nil,
       hooks: try options.bundle.flatMap { bundle throws in
         HookPlan(spec, id: options.request.id, bundle: try realPath(bundle))

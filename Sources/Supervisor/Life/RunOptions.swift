@@ -17,6 +17,8 @@ public struct RunOptions: Sendable {
   public var removed = false
   /// `-i`
   public var interactive = false
+  /// `--label`
+  public var labels: [String: String] = [:]
   /// Not `--no-init`
   public var usesInit = true
 

@@ -116,7 +116,7 @@ struct NamePlan {
     let file = try Descriptor.open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o644)
     // Whatever the umask is: others than root read it inside.
     try check("fchmod", path, fchmod(file.fd.rawValue, 0o644))
-    try file.fd.writeEverything(Array(text.utf8))
+    try file.fd.writeEverything(Array(text.utf8), named: path)
   }
 
   private func text(_ file: NameFile, _ state: InstanceState) -> String {

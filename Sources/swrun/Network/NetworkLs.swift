@@ -60,13 +60,10 @@ struct NetworkLs: ParsableCommand {
 
   private static func fits(_ network: NetworkSummary, _ key: String, _ value: String) -> Bool {
     switch key {
-    case "name": return network.name.contains(value)
-    case "driver": return network.driver == value
-    case "parent": return network.parent == value
-    default:
-      let pair = value.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-      guard let held = network.labels[String(pair[0])] else { return false }
-      return pair.count < 2 || held == pair[1]
+    case "name": network.name.contains(value)
+    case "driver": network.driver == value
+    case "parent": network.parent == value
+    default: ListFilter.has(network.labels, value)
     }
   }
 }
