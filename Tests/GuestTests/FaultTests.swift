@@ -4,22 +4,6 @@ import Testing
 
 @Suite("faults on ipvlan", .serialized)
 struct FaultTests {
-  /// The test build, whose fault points are compiled in, in memory with its libraries: a program is
-  /// read through 9p again with each execution.
-  private func testBuild(_ world: World) throws -> String {
-    let directory = "\(world.directory)/debug"
-    let copied = try command([
-      "sh", "-c",
-      """
-      mkdir -p \(directory) && cp .build/debug/swrun \(directory)/ &&
-      ldd .build/debug/swrun | sed -n 's/.* => \\(.*swift.*\\) (.*/\\1/p' |
-        xargs -I{} cp -L {} \(directory)/
-      """,
-    ])
-    try #require(copied.code == 0, "\(copied)")
-    return "\(directory)/swrun"
-  }
-
   @Test("whatever step of an attach with a VLAN and host access fails, nothing is left")
   func everyStep() throws {
     try World.with { world in
@@ -36,18 +20,13 @@ struct FaultTests {
       let settings =
         "cd /proc/sys/net; cat ip*/conf/eth0.60/forwarding ipv6/conf/eth0.60/*_ndp; ip route; ip -6 route; ip neigh show proxy; ip -o link"
       let before = try world.host("sh", "-c", settings).output
-      let program = try testBuild(world)
       var fault = 0
       while true {
         fault += 1
         let result = try command(
-          [
-            "ip", "netns", "exec", world.hostName, program, "--rm", "--net", "lan", "--net",
-            "ipvlan:eth1.61,ip=10.61.0.2/24", "--", "true",
-          ],
-          environment: world.environment.merging([
-            "SWRUN_FAULT": "\(fault)", "LD_LIBRARY_PATH": "\(world.directory)/debug",
-          ]) { $1 })
+          world.testBuild([
+            "--rm", "--net", "lan", "--net", "ipvlan:eth1.61,ip=10.61.0.2/24", "--", "true",
+          ]), environment: world.testBuildEnvironment.merging(["SWRUN_FAULT": "\(fault)"]) { $1 })
         if result.code == 0 { break }
         #expect(result.code == 125 && result.errors.contains("injected fault after"), "\(result)")
         let after = try world.host("sh", "-c", settings).output

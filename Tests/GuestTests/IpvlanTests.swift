@@ -38,7 +38,9 @@ struct IpvlanTests {
   @Test("the scenario that is done by hand today, line by line")
   func scenario() throws {
     try World.with { world in
-      let mac = try world.host("cat", "/sys/class/net/eth0/address").lines[0]
+      let mac = try command([
+        "ip", "netns", "exec", world.hostName, "cat", "/sys/class/net/eth0/address",
+      ]).lines[0]
       try run(world, "web", "ipvlan:eth0:l2", "10.20.20.2")
       let rows = try world.swrun("ps").lines
       #expect(
@@ -49,7 +51,9 @@ struct IpvlanTests {
       let links = try world.swrun("exec", "web", "ip", "-br", "-a", "link").lines
       #expect(links.count == 2)
       #expect(links[0].hasPrefix("lo "))
-      let parent = try world.host("cat", "/sys/class/net/eth0/ifindex").lines[0]
+      let parent = try command([
+        "ip", "netns", "exec", world.hostName, "cat", "/sys/class/net/eth0/ifindex",
+      ]).lines[0]
       #expect(links[1].hasPrefix("eth0@if\(parent) "))
       #expect(links[1].contains(mac))
       let addresses = try world.swrun("exec", "web", "ip", "-br", "addr").lines

@@ -10,7 +10,9 @@ struct ProbeTests {
     try World.with { world in
       try world.ip("-n", world.lanName, "addr", "add", "10.20.20.3/24", "dev", "p0")
       try world.ip("-n", world.lanName, "addr", "add", "fd20::2/64", "dev", "p0", "nodad")
-      let mac = try world.lan("cat", "/sys/class/net/p0/address").lines[0]
+      let mac = try command([
+        "ip", "netns", "exec", world.lanName, "cat", "/sys/class/net/p0/address",
+      ]).lines[0]
       let created = try world.swrun(
         "network", "create", "--subnet", "10.20.20.0/24", "--subnet", "fd20::/64", "--opt",
         "parent=eth0", "--opt", "probe=yes", "lan")

@@ -65,6 +65,57 @@ struct EventTests {
     }
   }
 
+  @Test("health, new names, pauses and launches again are told, each once and in its order")
+  func course() throws {
+    try World.with { world in
+      let started = try world.swrun(
+        "-d", "--name", "web", "--health-cmd", "test -e /tmp/well", "--health-interval", "100ms",
+        "--health-retries", "1", "--net", "macvlan:eth0,ip=10.20.20.2", "--", "sleep", "1000")
+      try #require(started.code == 0, "\(started)")
+      func told(_ action: String, times count: Int) throws -> Bool {
+        try eventually {
+          try events(world, "--filter", "event=\(action)").count == count
+        }
+      }
+      #expect(try told("health_status: unhealthy", times: 1))
+      #expect(try world.swrun("exec", "web", "touch", "/tmp/well").code == 0)
+      #expect(try told("health_status: healthy", times: 1))
+      #expect(try world.swrun("rename", "web", "kept").code == 0)
+      let pauses = CgroupHierarchy.current == nil ? [] : ["pause", "unpause"]
+      for verb in pauses { #expect(try world.swrun(verb, "kept").code == 0) }
+      #expect(try world.swrun("restart", "-t", "0", "kept").code == 0)
+      #expect(try told("health_status: unhealthy", times: 2))
+      #expect(try world.swrun("rm", "-f", "kept").code == 0)
+      let failing = try world.swrun(
+        "--rm", "--name", "often", "--restart", "no", "--", "sh", "-c", "exit 7")
+      #expect(failing.code == 7)
+      _ = try world.swrun(
+        "-d", "--name", "again", "--restart", "on-failure:2", "--", "sh", "-c", "exit 3")
+      #expect(try world.swrun("wait", "again").output == "3\n")
+
+      let web = try events(world, "--filter", "container=\(started.lines[0])")
+      #expect(
+        web.filter { $0.kind == .container }.map(\.action)
+          == ["create", "start", "health_status: unhealthy", "health_status: healthy", "rename"]
+          + pauses + ["die", "start", "restart", "health_status: unhealthy", "die", "destroy"])
+      let rename = web.first { $0.action == "rename" }
+      #expect(rename?.attributes["oldName"] == "web" && rename?.attributes["name"] == "kept")
+      // Its interface goes and comes with each launch.
+      let network = try events(world, "-f", "network=macvlan:eth0:bridge", "-f", "container=kept")
+      #expect(network.map(\.action) == ["disconnect", "connect", "disconnect"], "\(network)")
+      #expect(try events(world, "-f", "network=macvlan:eth1:bridge") == [])
+      #expect(try events(world, "--filter", "event=health_status").count == 3)
+      let again = try events(world, "--filter", "container=again")
+      #expect(
+        again.map(\.action) == [
+          "create", "start", "die", "start", "restart", "die", "start", "restart", "die",
+        ])
+      #expect(again.filter { $0.action == "die" }.allSatisfy { $0.attributes["exitCode"] == "3" })
+      let often = try events(world, "--filter", "container=often").map(\.action)
+      #expect(often == ["create", "start", "die", "destroy"])
+    }
+  }
+
   @Test("events are shown as they come, and of an instance with --rm its end once")
   func following() throws {
     try World.with { world in

@@ -55,6 +55,28 @@ struct GenerateTests {
     }
   }
 
+  @Test("an instance that is removed when it ends has a unit all the same, and a fault is seen")
+  func removed() throws {
+    try World.with { world in
+      let started = try world.swrun(
+        "-d", "--rm", "--name", "web", "--net", "macvlan:eth0,ip=10.20.20.2", "-l", "a=b", "--",
+        "sleep", "1000")
+      try #require(started.code == 0, "\(started)")
+      let unit = try world.swrun("generate", "systemd", "web")
+      try #require(unit.code == 0, "\(unit)")
+      #expect(try faults(world, "web.service", unit.output) == [])
+      #expect(
+        setting("ExecStart", unit) == [
+          ":\(World.binary) run --rm --name web --sdnotify=conmon --net macvlan:eth0,ip=10.20.20.2 -l a=b -- sleep 1000"
+        ])
+      #expect(
+        try faults(
+          world, "bad.service", unit.output.replacing("KillMode=mixed", with: "KillMode=x")) != [])
+      #expect(try world.swrun("stop", "-t", "0", "web").code == 0)
+      #expect(try world.leftovers() == [])
+    }
+  }
+
   @Test("the template and the unit of autostart have no faults")
   func others() throws {
     try World.with { world in

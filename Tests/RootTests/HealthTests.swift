@@ -70,7 +70,7 @@ struct HealthTests {
         "--health-on-failure", "stop", "--", "sleep", "1000")
       #expect(try world.reaches("web") { $0.status == .exited })
       let state = try world.state("web")
-      #expect(state.exitCode == 143 && state.restartCount == nil)
+      #expect(state.exitCode == 143 && state.restartCount == 0)
       #expect(state.health?.checks.last?.output.contains("--health-timeout") == true)
       #expect(state.health?.checks.last?.exitCode == nil)
       #expect(try world.swrun("rm", "web").code == 0)

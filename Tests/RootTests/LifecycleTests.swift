@@ -1,4 +1,5 @@
 import Glibc
+import JSON
 import Linux
 import TestSupport
 import Testing
@@ -137,6 +138,148 @@ struct LifecycleTests {
       let inspected = try world.swrun("inspect", "web").output
       #expect(
         inspected.contains("\"noNewPrivileges\": true") && inspected.contains("\"args\": ["))
+    }
+  }
+
+  @Test("ps lists the last ones, whole ids, and by labels and exit codes, in Docker's words")
+  func docker() throws {
+    try World.with { world in
+      for (name, code) in [("a", "0"), ("b", "3")] {
+        _ = try world.swrun(
+          "--name", name, "-l", "tier=web", "--label", "name=\(name)", "--", "sh", "-c",
+          "exit \(code)")
+      }
+      let started = try world.swrun(
+        "-d", "--name", "c", "-l", "tier=db", "-l", "bare", "--", "sleep", "1000", "2000", "3000",
+        "4000")
+      try #require(started.code == 0, "\(started)")
+      let id = started.lines[0]
+      func names(_ words: String...) throws -> [String] {
+        let result = try world.swrun(["ps", "--format", "{{.Names}}"] + words)
+        #expect(result.code == 0 && result.errors == "", "\(words): \(result)")
+        return result.lines
+      }
+      #expect(try names() == ["c"] && names("-l") == ["c"] && names("-n", "2") == ["b", "c"])
+      #expect(try names("--last=9") == ["a", "b", "c"])
+      #expect(try names("--filter", "exited=3") == ["b"])
+      #expect(try names("--filter", "exited=3", "--filter", "exited=0") == ["a", "b"])
+      #expect(try names("-a", "--filter", "label=tier=web") == ["a", "b"])
+      #expect(try names("-a", "--filter", "label=bare") == ["c"])
+      #expect(try names("-a", "-f", "label=tier", "-f", "label=tier=none", "-f", "name=a") == ["a"])
+      #expect(try names("-a", "--filter", "label=tier=we") == [])
+      #expect(try names("-n", "1", "--filter", "label=tier=web") == ["b"])
+
+      #expect(try world.swrun("ps", "-q", "--no-trunc").lines == [id])
+      let table = try world.swrun("ps", "--no-trunc").lines
+      try #require(table.count == 2)
+      #expect(table[1].hasPrefix("\(id)  c") && table[1].contains("\"sleep 1000 2000 3000 4000\""))
+      #expect(try !world.swrun("ps").output.contains("4000"))
+
+      let row = try world.swrun(
+        "ps", "--format",
+        "{{.ID}}|{{ .Command }}|{{.State}}|{{.Networks}}|{{.Label \"tier\"}}|{{.Label \"none\"}}|{{.Labels}}|{{.RestartCount}}\\t{{.ExitCode}}|"
+      )
+      #expect(
+        row.output
+          == "\(id.prefix(12))|\"sleep 1000 2000 300…\"|running|none|db||bare=,tier=db|0\t|\n",
+        "\(row)")
+      let columns = try world.swrun(
+        "ps", "-a", "--format", "table {{.Names}}\\t{{.Status}}\\t{{.CreatedAt}}")
+      #expect(
+        columns.lines.count == 4 && columns.lines[0].hasPrefix("NAMES  STATUS "), "\(columns)")
+      #expect(
+        columns.lines[0].hasSuffix("  CREATED AT")
+          && columns.lines[2].hasPrefix("b      Exited (3) "))
+      let json = try world.swrun("ps", "-a", "--format", "{{json .}}").lines
+      #expect(json.count == 3 && json[1].contains("\"exitCode\":3"), "\(json)")
+      #expect(json[1].contains("\"labels\":{\"name\":\"b\",\"tier\":\"web\"}"))
+      for (words, reason) in [
+        (["--format", "{{.Image}}"], "unknown {{.Image}}"),
+        (["--format", "tabel"], "did you mean table?"),
+        (["--format", "{{.ID"], "no }}"), (["--last", "0"], "from 1"),
+        (["--filter", "exited=x"], "exit code"), (["--filter", "lable=x"], "did you mean label?"),
+      ] {
+        let refused = try world.swrun(["ps"] + words)
+        #expect(refused.code == 125 && refused.errors.contains(reason), "\(refused)")
+      }
+      let keyless = try world.swrun("-l", "=x", "--", "true")
+      #expect(keyless.code == 125 && keyless.errors.contains("no key"), "\(keyless)")
+    }
+  }
+
+  /// What inspect prints.
+  private struct Seen: Decodable {
+    struct Interface: Decodable {
+      let name: String
+      let index: Int32
+      let hardwareAddress: String?
+      let mtu: UInt32
+      let up: Bool
+      let addresses: [String]
+    }
+    struct Config: Decodable {
+      struct Mount: Decodable { let destination: String }
+      struct Process: Decodable {
+        struct Limit: Decodable {
+          let type: String
+          let soft: UInt64
+        }
+        let rlimits: [Limit]
+      }
+      let mounts: [Mount]
+      let process: Process
+    }
+    let id: String
+    let restartCount: Int
+    let oomKilled: Bool
+    let labels: [String: String]
+    let interfaces: [Interface]?
+    let pids: [Int32]?
+    let logPath: String
+    let created: String
+    let started: String
+    let finished: String?
+    let exitCode: Int32?
+    let config: Config
+  }
+
+  private func seen(_ world: World) throws -> Seen {
+    let text = try world.swrun("inspect", "web").output
+    return try #require(try JSON.value([Seen].self, from: text.utf8).first)
+  }
+
+  @Test("inspect says what there is of an instance, also what is as it was at first")
+  func inspect() throws {
+    try World.with { world in
+      let started = try world.swrun(
+        "-d", "--name", "web", "--label", "a=b", "--net", "macvlan:eth0,ip=10.20.20.2", "-v",
+        "/etc:/mnt:ro", "--ulimit", "nofile=512", "--health-cmd", "true", "--health-interval",
+        "50ms",
+        "--", "sleep", "1000")
+      try #require(started.code == 0, "\(started)")
+      #expect(try world.reaches("web") { $0.health?.checks.isEmpty == false })
+      let running = try seen(world)
+      #expect(running.id == started.lines[0] && running.restartCount == 0 && !running.oomKilled)
+      #expect(running.labels == ["a": "b"] && running.finished == nil && running.exitCode == nil)
+      #expect(running.created < running.started)
+      #expect(FileIdentity(path: running.logPath) != nil)
+      #expect(running.config.mounts.contains { $0.destination == "/mnt" })
+      #expect(
+        running.config.process.rlimits.contains { $0.type == "RLIMIT_NOFILE" && $0.soft == 512 })
+      let inside = try #require(running.interfaces?.first { $0.name == "eth0" })
+      let shown = try world.swrun("exec", "web", "ip", "-o", "link", "show", "eth0").output
+      #expect(shown.hasPrefix("\(inside.index): eth0@") && shown.contains("mtu \(inside.mtu) "))
+      #expect(shown.contains("link/ether \(try #require(inside.hardwareAddress)) ") && inside.up)
+      #expect(inside.addresses.contains("10.20.20.2/24"))
+      #expect(running.interfaces?.contains { $0.name == "lo" && $0.hardwareAddress == nil } == true)
+      if CgroupHierarchy.current != nil {
+        #expect(
+          running.pids?.contains(try world.pid("web")) == true && running.pids?.count ?? 0 >= 2)
+      }
+      #expect(try world.swrun("stop", "-t", "0", "web").code == 0)
+      let ended = try seen(world)
+      #expect(ended.interfaces == nil && ended.pids == nil && ended.exitCode == 137)
+      #expect(ended.finished.map { $0 > ended.started } == true)
     }
   }
 }

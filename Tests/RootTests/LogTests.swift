@@ -89,6 +89,32 @@ struct LogTests {
     }
   }
 
+  @Test("logs -f goes on while an instance is launched again, and ends when it has ended for good")
+  func restarting() throws {
+    try World.with { world in
+      let script = "echo run; \(Self.waits); exit 3"
+      try start(world, ["--restart", "on-failure:2"], script)
+      let following = try world.startSwrun("logs", "-f", "web")
+      for round in 1...3 {
+        #expect(eventually { following.output.split(separator: "\n").count == round })
+        try go(world)
+      }
+      let result = try following.finish()
+      #expect(result.code == 0 && result.lines == ["run", "run", "run"], "\(result)")
+      // One that has ended has nothing to come.
+      #expect(try logs(world, "-f").lines.count == 3)
+      #expect(try world.swrun("rm", "web").code == 0)
+
+      try start(world, ["--restart", "always"], script)
+      let other = try world.startSwrun("logs", "-f", "web")
+      #expect(eventually { other.output == "run\n" })
+      #expect(try world.swrun("restart", "-t", "0", "web").code == 0)
+      #expect(eventually { other.output == "run\nrun\n" })
+      #expect(try world.swrun("stop", "-t", "0", "web").code == 0)
+      #expect(try other.finish().output == "run\nrun\n")
+    }
+  }
+
   @Test("nothing is lost of what is written fast, and no memory filled", arguments: [[], ["-t"]])
   func fast(_ options: [String]) throws {
     try World.with { world in

@@ -5,6 +5,17 @@ import Testing
 
 @Suite("state files", .serialized)
 struct StateFileTests {
+  private func damaged(_ whole: [UInt8], _ how: String) -> [UInt8] {
+    var random = SystemRandomNumberGenerator()
+    return switch how {
+    case "empty": []
+    case "half": Array(whole.prefix(whole.count / 2))
+    case "zeros": [UInt8](repeating: 0, count: whole.count)
+    case "noise": whole.map { _ in UInt8.random(in: 0...255, using: &random) }
+    default: Array("null".utf8)
+    }
+  }
+
   /// Starts an instance and kills its monitor.
   ///
   /// - Returns: its directory.
@@ -25,18 +36,10 @@ struct StateFileTests {
   @Test("a state that cannot be read is named and kept aside, and its name and address are free")
   func broken() throws {
     try World.with { world in
-      var random = SystemRandomNumberGenerator()
       for broken in ["empty", "half", "zeros", "noise", "other"] {
         let directory = try killed(world)
         let whole = try readFile("\(directory)/state.json")
-        let bytes: [UInt8] =
-          switch broken {
-          case "empty": []
-          case "half": Array(whole.prefix(whole.count / 2))
-          case "zeros": [UInt8](repeating: 0, count: whole.count)
-          case "noise": whole.map { _ in UInt8.random(in: 0...255, using: &random) }
-          default: Array("null".utf8)
-          }
+        let bytes = damaged(whole, broken)
         try writeAtomically(bytes, to: "\(directory)/state.json")
         let listed = try world.swrun("ps", "-a")
         #expect(listed.code == 0 && listed.lines.count == 1, "\(broken): \(listed)")
@@ -75,6 +78,53 @@ struct StateFileTests {
       try writeAtomically(Array(whole.utf8), to: "\(directory)/state.json")
       #expect(try world.swrun("rm", "web").code == 0)
       #expect(try world.leftovers() == [])
+    }
+  }
+
+  @Test(
+    "a record of the host that cannot be read is named and kept aside, one of a newer version left")
+  func hostRecords() throws {
+    try World.with { world in
+      let before = try world.hostNetwork()
+      for broken in ["empty", "half", "zeros", "noise", "other", "newer"] {
+        let started = try world.swrun(
+          "-d", "--name", "web", "--net", "bridge", "--", "sleep", "1000")
+        try #require(started.code == 0, "\(started)")
+        let host = "\(world.directory)/run/host"
+        let directory = "\(host)/\(try #require(directoryEntries(host).first))"
+        let name = try #require(directoryEntries(directory).first { $0.hasPrefix("link ") })
+        let (path, bridge) = ("\(directory)/\(name)", String(name.dropFirst(5)))
+        let whole = try readFile(path)
+        let bytes =
+          broken == "newer"
+          ? Array("{\"version\":99,\"resource\":\"unheard of\"}".utf8) : damaged(whole, broken)
+        try writeAtomically(bytes, to: path)
+        #expect(try world.swrun("doctor").output.contains(path))
+        #expect(try readFile(path) == bytes)
+        // Who needs something else goes on, and says it once.
+        for round in 0...1 {
+          let other = try world.swrun("--rm", "--net", "macvlan:eth0,ip=10.20.20.2", "--", "true")
+          let isTold = broken == "newer" || round == 0
+          #expect(other.code == 0 && other.errors.contains(path) == isTold, "\(broken): \(other)")
+        }
+        let second = try world.swrun("--rm", "--net", "bridge", "--", "true")
+        #expect(second.code == 125 && second.errors.contains(bridge), "\(broken): \(second)")
+        #expect(try world.swrun("rm", "-f", "web").code == 0)
+        // Whether somebody needs it, nobody knows.
+        #expect(try world.ip("-n", world.hostName, "link", "show", bridge).code == 0)
+        if broken == "newer" {
+          #expect(second.errors.contains("of version 99"))
+          #expect(try readFile(path) == bytes)
+          try writeAtomically(whole, to: path)
+          let collected = try world.swrun("gc")
+          #expect(collected.code == 0 && collected.output.contains(bridge), "\(collected)")
+        } else {
+          #expect(try readFile("\(path).corrupt") == bytes)
+          try removeTree("\(path).corrupt")
+          try world.ip("-n", world.hostName, "link", "del", bridge)
+        }
+        #expect(try world.leftovers(since: before) == [], "\(broken)")
+      }
     }
   }
 }

@@ -91,4 +91,39 @@ struct UsageTests {
       #expect(watching.text.hasSuffix("\u{1b}[?7h\u{1b}[?25h\u{1b}[?1049l"))
     }
   }
+
+  @Test("at a terminal stats has a screen of its own, shows it anew, and gives it back at Ctrl-C")
+  func statsScreen() throws {
+    try World.with { world in
+      #expect(try world.swrun("-d", "--name", "one", "--", "sleep", "1000").code == 0)
+      let watching = try world.swrunAtTerminal("stats")
+      func frames() -> [Substring] { watching.text.split(separator: "\u{1b}[H") }
+      #expect(eventually { frames().last?.contains("one") == true })
+      #expect(watching.text.hasPrefix("\u{1b}[?1049h"))
+      #expect(try world.swrun("-d", "--name", "two", "--", "sleep", "1000").code == 0)
+      #expect(eventually { frames().last?.contains("two") == true })
+      #expect(try world.swrun("rm", "-f", "one").code == 0)
+      #expect(eventually { frames().last?.contains("one") == false })
+      // In place: each frame begins at the top, and none is longer than the screen.
+      watching.resize(rows: 1, columns: 80)
+      #expect(
+        eventually { frames().last.map { $0.contains("NAME") && !$0.contains("two") } == true })
+      try watching.type("\u{3}")
+      #expect(watching.finish() == 0)
+      #expect(watching.text.hasSuffix("\u{1b}[?7h\u{1b}[?25h\u{1b}[?1049l"))
+    }
+  }
+
+  @Test("stats that is no terminal's goes on a line a second, and ends with a signal")
+  func statsStream() throws {
+    try World.with { world in
+      #expect(try world.swrun("-d", "--name", "web", "--", "sleep", "1000").code == 0)
+      let streaming = try world.startSwrun("stats", "--format", "json")
+      #expect(eventually { streaming.output.split(separator: "\n").count >= 2 })
+      kill(streaming.pid, SIGINT)
+      let result = try streaming.finish()
+      #expect(result.code == 0 && !result.output.contains("\u{1b}"), "\(result)")
+      #expect(result.lines.allSatisfy { $0.hasPrefix("{") && $0.contains("\"name\":\"web\"") })
+    }
+  }
 }

@@ -23,6 +23,8 @@ extension World {
       }
       return found.isEmpty
     }
+    // What CI shows of a failed expectation is its condition alone.
+    for line in found { print("left: \(line)") }
     return found
   }
 
@@ -88,9 +90,22 @@ extension World {
   public func monitorPids() -> [Int32] {
     guard let host = FileIdentity(path: "/run/netns/\(hostName)") else { return [] }
     return directoryEntries("/proc").compactMap { Int32($0) }.filter { pid in
-      FileIdentity(path: "/proc/\(pid)/ns/net") == host
+      guard let namespace = FileIdentity(path: "/proc/\(pid)/ns/net") else {
+        // One that has been killed gives up its memory and its namespaces before its files, and
+        // with them its lock (do_exit, kernel/exit.c): it is there until it is a zombie.
+        let status = (try? readText("/proc/\(pid)/stat")) ?? ""
+        return status.contains("(swrun") && !status.contains(") Z ") && !status.contains(") X ")
+      }
+      return namespace == host
         && (try? readText("/proc/\(pid)/cmdline"))?.contains("swrun") == true
     }
+  }
+
+  /// The instances whose locks are held: by their monitors, or by what these have forked and the kernel is
+  /// still ending.
+  public func heldLocks() -> [String] {
+    let instances = "\(directory)/run/instances"
+    return directoryEntries(instances).filter { FileLock.isHeld("\(instances)/\($0)/lock") }
   }
 
   /// The cgroups that instances have, or have had.
@@ -119,6 +134,8 @@ extension World {
       let isOther =
         world != nil && environment.contains("SWRUN_ROOT=")
         && !environment.contains("SWRUN_ROOT=\(world ?? "")/")
+      // Nothing but a pid is left of it, until its parent looks; that of orphans is the machine's init.
+      if (try? readText("/proc/\(pid)/stat"))?.contains(") Z ") == true { continue }
       for kind in ["net", "mnt", "pid", "ipc", "uts", "cgroup"] {
         if let identity = FileIdentity(path: "/proc/\(pid)/ns/\(kind)") {
           found[kind, default: []].insert(identity)
