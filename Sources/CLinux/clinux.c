@@ -158,6 +158,15 @@ int swrun_ioctl_int(int fd, unsigned long request, unsigned long argument) {
   return ioctl(fd, request, argument);
 }
 
+struct swrun_range swrun_code(void) {
+  // Of the linker: the first address, and the end of the last segment of code, ld(1) and end(3).
+  extern char __executable_start[], etext[];
+  uintptr_t page = (uintptr_t)getpagesize();
+  uintptr_t start = ((uintptr_t)__executable_start + page - 1) / page * page;
+  uintptr_t end = (uintptr_t)etext / page * page;
+  return (struct swrun_range){(void *)start, end > start ? end - start : 0};
+}
+
 int swrun_wait_exited(int status) { return WIFEXITED(status); }
 int swrun_wait_exit_status(int status) { return WEXITSTATUS(status); }
 int swrun_wait_signal(int status) { return WTERMSIG(status); }

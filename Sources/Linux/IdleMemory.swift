@@ -1,12 +1,15 @@
 import CLinux
 import Glibc
 
-/// Gives back memory that this process has touched and does not use any more: whole pages in the heap, and
-/// what lies below the present end of the stack. For a process that will mostly wait from here on; to be
-/// called on the main thread, which is the one whose stack it is.
+/// Gives back memory that this process has touched and does not use any more: whole pages in the heap,
+/// what lies below the present end of the stack, and the program's own code, of which the kernel maps
+/// again what is still used. For a process that will mostly wait from here on; to be called on the main
+/// thread, which is the one whose stack it is.
 @inline(never)
 public func releaseIdleMemory() {
   malloc_trim(0)
+  let code = swrun_code()
+  madvise(code.start, code.size, MADV_DONTNEED)
   let page = UInt(getpagesize())
   let depth: UInt = 1 << 20
   var mark: UInt8 = 0

@@ -76,6 +76,13 @@ int swrun_prctl(int option, unsigned long a, unsigned long b, unsigned long c, u
 int swrun_ioctl_ptr(int fd, unsigned long request, void *argument);
 int swrun_ioctl_int(int fd, unsigned long request, unsigned long argument);
 
+// Where this program's code and constants are mapped, of which nothing is ever written: whole pages.
+struct swrun_range {
+  void *start;
+  size_t size;
+};
+struct swrun_range swrun_code(void);
+
 // The wait status macros of wait(2).
 int swrun_wait_exited(int status);
 int swrun_wait_exit_status(int status);

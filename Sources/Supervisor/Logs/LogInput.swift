@@ -15,12 +15,17 @@ final class LogInput {
   private static let portion = 64 << 10
   private static let capacity = longestLine + portion
 
-  init(_ stream: LogStream) {
+  init(_ stream: LogStream) throws(SystemError) {
     self.stream = stream
-    memory = .allocate(byteCount: Self.capacity, alignment: 8)
+    // Of pages that come as they are used: what the heap has at hand has been used before, and would stay
+    // in memory although nothing is ever printed.
+    let pages = mmap(
+      nil, Self.capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    guard let pages, pages != MAP_FAILED else { throw SystemError("mmap", "") }
+    memory = pages
   }
 
-  deinit { memory.deallocate() }
+  deinit { munmap(memory, Self.capacity) }
 
   var isEmpty: Bool { start == end }
 

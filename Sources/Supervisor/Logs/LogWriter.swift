@@ -12,7 +12,7 @@ final class LogWriter {
   }
 
   private let target: Target
-  private let inputs = [LogInput(.output), LogInput(.errors)]
+  private let inputs: [LogInput]
   /// Encoded lines that are not in the file yet.
   private let lines: UnsafeMutablePointer<UInt8>
   private var count = 0
@@ -36,6 +36,7 @@ final class LogWriter {
     report: @escaping (String) -> Void
   ) throws {
     self.report = report
+    inputs = [try LogInput(.output), try LogInput(.errors)]
     if let file = options.fileName {
       try makeDirectories(directory)
       target = .file(
