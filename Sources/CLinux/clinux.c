@@ -158,14 +158,18 @@ int swrun_ioctl_int(int fd, unsigned long request, unsigned long argument) {
   return ioctl(fd, request, argument);
 }
 
-struct swrun_range swrun_code(void) {
-  // Of the linker: the first address, and the end of the last segment of code, ld(1) and end(3).
-  extern char __executable_start[], etext[];
+// Of the linker, end(3): the first address, the end of the code, the end of the data that is in the file.
+extern char __executable_start[], etext[], edata[];
+
+static struct swrun_range pages(const char *start, const char *end) {
   uintptr_t page = (uintptr_t)getpagesize();
-  uintptr_t start = ((uintptr_t)__executable_start + page - 1) / page * page;
-  uintptr_t end = (uintptr_t)etext / page * page;
-  return (struct swrun_range){(void *)start, end > start ? end - start : 0};
+  uintptr_t first = ((uintptr_t)start + page - 1) / page * page;
+  uintptr_t last = (uintptr_t)end / page * page;
+  return (struct swrun_range){(void *)first, last > first ? last - first : 0};
 }
+
+struct swrun_range swrun_code(void) { return pages(__executable_start, etext); }
+struct swrun_range swrun_data(void) { return pages(etext, edata); }
 
 int swrun_wait_exited(int status) { return WIFEXITED(status); }
 int swrun_wait_exit_status(int status) { return WEXITSTATUS(status); }

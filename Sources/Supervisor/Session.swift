@@ -31,6 +31,10 @@ struct Session: ~Copyable {
 
   private static let outputs = [Key.output, .errors, .terminal]
 
+  /// For how long nothing happens until a monitor in the background gives back the memory that it has used,
+  /// in milliseconds; at first it does so at once.
+  private static let quiet: CInt = 10_000
+
   /// Signals that go on to the process. Those of job control keep their meaning for swrun itself.
   static let forwarded: [CInt] =
     [
@@ -99,8 +103,19 @@ struct Session: ~Copyable {
     let raw = relaysInput ? RawTerminal(.standardInput) : nil
     if relaysInput { try epoll.add(.standardInput, key: Key.input.rawValue) }
     if !keepsSize { adoptSize() }
+    let settles = monitor?.isInBackground == true
+    var isSettled = !settles
+    var patience: CInt = 0
     while true {
-      for key in try epoll.wait().compactMap(Key.init(rawValue:)) {
+      let keys = try epoll.wait(milliseconds: isSettled ? -1 : patience)
+      if keys.isEmpty {
+        log?.releaseIdleMemory()
+        releaseIdleMemory()
+        releaseCleanData()
+      }
+      isSettled = !settles || keys.isEmpty
+      patience = Self.quiet
+      for key in keys.compactMap(Key.init(rawValue:)) {
         switch key {
         case .process:
           try drain()

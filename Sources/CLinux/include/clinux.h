@@ -76,12 +76,14 @@ int swrun_prctl(int option, unsigned long a, unsigned long b, unsigned long c, u
 int swrun_ioctl_ptr(int fd, unsigned long request, void *argument);
 int swrun_ioctl_int(int fd, unsigned long request, unsigned long argument);
 
-// Where this program's code and constants are mapped, of which nothing is ever written: whole pages.
+// Where this program is mapped from its file, in whole pages: the code and the constants before it, of
+// which nothing is ever written, and the data behind it.
 struct swrun_range {
   void *start;
   size_t size;
 };
 struct swrun_range swrun_code(void);
+struct swrun_range swrun_data(void);
 
 // The wait status macros of wait(2).
 int swrun_wait_exited(int status);

@@ -23,6 +23,7 @@ final class Monitor {
   let notifications: NotifySocket?
   /// Of an instance in the background.
   let attachments: Attachments?
+  var isInBackground: Bool { options.detached }
   var delay = RestartDelay()
   /// How long the last run has taken, in nanoseconds.
   var runLength: Int64 = 0
@@ -166,7 +167,6 @@ final class Monitor {
     tellStart()
     try announceStart()
     while true {
-      if options.detached { releaseIdleMemory() }
       var code = try attend(launched)
       switch launchAgain(after: &code) {
       case .some(let next): launched = next

@@ -6,7 +6,8 @@ import SystemPackage
 /// and what is read at a time.
 final class LogInput {
   let stream: LogStream
-  private let memory: UnsafeMutableRawPointer
+  private let pages: PageMemory
+  private var memory: UnsafeMutableRawPointer { pages.start }
   private var start = 0
   private var end = 0
   /// Bytes; a longer line is logged in parts, as Docker does it.
@@ -17,17 +18,15 @@ final class LogInput {
 
   init(_ stream: LogStream) throws(SystemError) {
     self.stream = stream
-    // Of pages that come as they are used: what the heap has at hand has been used before, and would stay
-    // in memory although nothing is ever printed.
-    let pages = mmap(
-      nil, Self.capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-    guard let pages, pages != MAP_FAILED else { throw SystemError("mmap", "") }
-    memory = pages
+    pages = try PageMemory(Self.capacity)
   }
 
-  deinit { munmap(memory, Self.capacity) }
-
   var isEmpty: Bool { start == end }
+
+  /// Gives back what it does not hold anything in.
+  func releaseIdleMemory() {
+    if isEmpty { pages.release() }
+  }
 
   /// Reads what is there, once all whole lines have been taken.
   ///

@@ -14,7 +14,10 @@ final class LogWriter {
   private let target: Target
   private let inputs: [LogInput]
   /// Encoded lines that are not in the file yet.
-  private let lines: UnsafeMutablePointer<UInt8>
+  private let pages: PageMemory
+  private var lines: UnsafeMutablePointer<UInt8> {
+    pages.start.assumingMemoryBound(to: UInt8.self)
+  }
   private var count = 0
   /// Room for the encoded lines of one reading of a pipe, as lines usually are, and for the longest.
   private static let capacity = 128 << 10
@@ -37,6 +40,7 @@ final class LogWriter {
   ) throws {
     self.report = report
     inputs = [try LogInput(.output), try LogInput(.errors)]
+    pages = try PageMemory(Self.capacity)
     if let file = options.fileName {
       try makeDirectories(directory)
       target = .file(
@@ -46,10 +50,7 @@ final class LogWriter {
     } else {
       return nil
     }
-    lines = .allocate(capacity: Self.capacity)
   }
-
-  deinit { lines.deallocate() }
 
   /// Whether it waits for room: nothing is to be read from the workload until ``retry()`` was called,
   /// which is of use when ``room`` is readable (writable for the journal).
@@ -64,6 +65,12 @@ final class LogWriter {
   }
 
   private var isJournalBusy = false
+
+  /// Gives back memory that nothing is in now.
+  func releaseIdleMemory() {
+    for input in inputs { input.releaseIdleMemory() }
+    if count == 0 { pages.release() }
+  }
 
   /// Nobody tells when a disk has room: it is tried each second.
   private final class Pause {
