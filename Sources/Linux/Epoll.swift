@@ -49,10 +49,27 @@ public struct Epoll: ~Copyable {
   ///
   /// - Parameter milliseconds: the longest wait; negative for ever.
   public borrowing func wait(milliseconds: CInt = -1) throws(SystemError) -> [UInt64] {
+    try wait { events in
+      epoll_wait(descriptor.fd.rawValue, events.baseAddress, CInt(events.count), milliseconds)
+    }
+  }
+
+  /// The same for ever, by a process that has been quiet: it gives back the memory that it does not use now,
+  /// and waits without its own code and data mapped. It has to see the /proc of the host.
+  public borrowing func waitIdle() throws(SystemError) -> [UInt64] {
+    releaseIdleMemory()
+    return try wait { events in
+      swrun_wait_unmapped(descriptor.fd.rawValue, events.baseAddress, CInt(events.count))
+    }
+  }
+
+  private borrowing func wait(
+    _ body: (UnsafeMutableBufferPointer<epoll_event>) -> CInt
+  ) throws(SystemError) -> [UInt64] {
     var events = [epoll_event](repeating: epoll_event(), count: 16)
     var count: CInt
     repeat {
-      count = epoll_wait(descriptor.fd.rawValue, &events, CInt(events.count), milliseconds)
+      count = events.withUnsafeMutableBufferPointer { body($0) }
     } while count < 0 && errno == EINTR
     try check("epoll_wait", "", count)
     return events.prefix(Int(count)).map(\.data.u64)

@@ -21,23 +21,3 @@ public func releaseIdleMemory() {
     madvise(UnsafeMutableRawPointer(bitPattern: end - depth), Int(depth), MADV_DONTNEED)
   }
 }
-
-/// Unmaps what this process has not written of its program's data. The kernel maps what is used again, as
-/// it does with the code. For a process that sees the /proc of the host.
-public func releaseCleanData() {
-  let data = swrun_data()
-  let size = Int(getpagesize())
-  guard let start = data.start, let file = try? Descriptor.open("/proc/self/pagemap", O_RDONLY)
-  else { return }
-  var pages = [UInt64](repeating: 0, count: data.size / size)
-  let wanted = pages.count * 8
-  let place = Int(bitPattern: start) / size * 8
-  guard pread(file.fd.rawValue, &pages, wanted, place) == wanted else { return }
-  // Bits of Documentation/admin-guide/mm/pagemap.rst: 63 present, 62 swapped out, 61 of a file. What has
-  // been written is this process's own and of no file.
-  var next = 0
-  while let first = pages[next...].firstIndex(where: { $0 >> 61 == 0b101 }) {
-    next = pages[first...].firstIndex { $0 >> 61 != 0b101 } ?? pages.count
-    madvise(start + first * size, (next - first) * size, MADV_DONTNEED)
-  }
-}

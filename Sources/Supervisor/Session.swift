@@ -104,16 +104,13 @@ struct Session: ~Copyable {
     if relaysInput { try epoll.add(.standardInput, key: Key.input.rawValue) }
     if !keepsSize { adoptSize() }
     let settles = monitor?.isInBackground == true
-    var isSettled = !settles
     var patience: CInt = 0
     while true {
-      let keys = try epoll.wait(milliseconds: isSettled ? -1 : patience)
+      var keys = try epoll.wait(milliseconds: settles ? patience : -1)
       if keys.isEmpty {
         log?.releaseIdleMemory()
-        releaseIdleMemory()
-        releaseCleanData()
+        keys = try epoll.waitIdle()
       }
-      isSettled = !settles || keys.isEmpty
       patience = Self.quiet
       for key in keys.compactMap(Key.init(rawValue:)) {
         switch key {

@@ -76,14 +76,16 @@ int swrun_prctl(int option, unsigned long a, unsigned long b, unsigned long c, u
 int swrun_ioctl_ptr(int fd, unsigned long request, void *argument);
 int swrun_ioctl_int(int fd, unsigned long request, unsigned long argument);
 
-// Where this program is mapped from its file, in whole pages: the code and the constants before it, of
-// which nothing is ever written, and the data behind it.
+// Where this program's code and the constants before it are mapped, of which nothing is ever written: whole
+// pages.
 struct swrun_range {
   void *start;
   size_t size;
 };
 struct swrun_range swrun_code(void);
-struct swrun_range swrun_data(void);
+// Unmaps the code and what of the data this process has not written, all of which the kernel maps again when
+// it is used, and waits for ever, epoll_wait(2); nothing else is used between.
+int swrun_wait_unmapped(int epoll, struct epoll_event *events, int room);
 
 // The wait status macros of wait(2).
 int swrun_wait_exited(int status);
