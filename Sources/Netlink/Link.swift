@@ -38,6 +38,12 @@ public struct Link: Hashable, Sendable {
   public var isEthernet: Bool { hardwareType == 1 }
   public var isPointToPoint: Bool { flags & UInt32(IFF_POINTOPOINT) != 0 }
 
+  /// Whether it is the other, with the same name, MTU and MAC address, and up where that is.
+  public func isAlike(_ other: Link) -> Bool {
+    index == other.index && name == other.name && isUp == other.isUp && mtu == other.mtu
+      && hardwareAddress == other.hardwareAddress
+  }
+
   /// From the payload of `RTM_NEWLINK`; `nil` for one without a name.
   init?(_ payload: ArraySlice<UInt8>) {
     guard payload.count >= 16 else { return nil }

@@ -35,27 +35,19 @@ struct DhcpPacketSocket: ~Copyable {
 
   /// Lets through UDP to port 68 that holds a BOOTP reply; offsets from the IP header.
   private static let filter: [sock_filter] = [
-    load(BPF_B, BPF_ABS, 9),
-    jump(BPF_JEQ, 17, orSkip: 8),
+    .load(BPF_B, BPF_ABS, 9),
+    .jump(BPF_JEQ, 17, orSkip: 8),
     // The offset of a piece and "more pieces".
-    load(BPF_H, BPF_ABS, 6),
-    sock_filter(code: UInt16(BPF_JMP | BPF_JSET | BPF_K), jt: 6, jf: 0, k: 0x3fff),
-    sock_filter(code: UInt16(BPF_LDX | BPF_B | BPF_MSH), jt: 0, jf: 0, k: 0),
-    load(BPF_H, BPF_IND, 2),
-    jump(BPF_JEQ, UInt32(DhcpDatagram.clientPort), orSkip: 3),
-    load(BPF_B, BPF_IND, 8),
-    jump(BPF_JEQ, 2, orSkip: 1),
-    sock_filter(code: UInt16(BPF_RET | BPF_K), jt: 0, jf: 0, k: .max),
-    sock_filter(code: UInt16(BPF_RET | BPF_K), jt: 0, jf: 0, k: 0),
+    .load(BPF_H, BPF_ABS, 6),
+    sock_filter(BPF_JMP | BPF_JSET | BPF_K, 0x3fff, ifTrue: 6),
+    sock_filter(BPF_LDX | BPF_B | BPF_MSH, 0),
+    .load(BPF_H, BPF_IND, 2),
+    .jump(BPF_JEQ, UInt32(DhcpDatagram.clientPort), orSkip: 3),
+    .load(BPF_B, BPF_IND, 8),
+    .jump(BPF_JEQ, 2, orSkip: 1),
+    .end(taking: true),
+    .end(taking: false),
   ]
-
-  private static func load(_ size: CInt, _ mode: CInt, _ offset: UInt32) -> sock_filter {
-    sock_filter(code: UInt16(BPF_LD | size | mode), jt: 0, jf: 0, k: offset)
-  }
-
-  private static func jump(_ test: CInt, _ value: UInt32, orSkip count: UInt8) -> sock_filter {
-    sock_filter(code: UInt16(BPF_JMP | test | BPF_K), jt: 0, jf: count, k: value)
-  }
 
   private static func address(_ interface: Int32, _ hardware: [UInt8]) -> sockaddr_ll {
     var address = sockaddr_ll()
@@ -108,8 +100,7 @@ struct DhcpServerSocket: ~Copyable {
       owning: try check(
         "socket", "AF_INET",
         socket(AF_INET, CInt(SOCK_DGRAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0)))
-    let drop = sock_filter(code: UInt16(BPF_RET | BPF_K), jt: 0, jf: 0, k: 0)
-    try setFilter(descriptor.fd, [drop])
+    try setFilter(descriptor.fd, [.end(taking: false)])
     var on: CInt = 1
     _ = setsockopt(descriptor.fd.rawValue, SOL_SOCKET, SO_REUSEADDR, &on, 4)
     try check(
@@ -140,17 +131,6 @@ struct DhcpServerSocket: ~Copyable {
     withUnsafeMutableBytes(of: &result.sin_addr) { $0.copyBytes(from: address.bytes.prefix(4)) }
     return result
   }
-}
-
-private func setFilter(_ fd: FileDescriptor, _ program: [sock_filter]) throws(SystemError) {
-  var program = program
-  let result = program.withUnsafeMutableBufferPointer {
-    var filter = sock_fprog(len: UInt16($0.count), filter: $0.baseAddress)
-    return setsockopt(
-      fd.rawValue, SOL_SOCKET, SO_ATTACH_FILTER, &filter,
-      socklen_t(MemoryLayout<sock_fprog>.size))
-  }
-  try check("setsockopt", "SO_ATTACH_FILTER", result)
 }
 
 /// Gives a socket's address to a system call as it wants it.

@@ -53,7 +53,10 @@ extension InterfaceMonitor {
     plans += new
     announce()
     for plan in new {
-      do { try seek(plan) } catch {
+      do {
+        try followParents()
+        try seek(plan)
+      } catch {
         _ = try? disconnect(plan.name)
         throw error
       }
@@ -82,6 +85,7 @@ extension InterfaceMonitor {
     lost.remove(gone.interface)
     let former = plans.first { $0.name == gone.interface }
     plans.removeAll { $0.name == gone.interface }
+    try followParents()
     try record.update { $0.networks.remove(at: position) }
     claims.release(gone)
     for route in former?.routes ?? [] where route.isDefault && route.metric == nil {

@@ -21,7 +21,10 @@ final class InterfaceMonitor {
   /// Of the instance's own namespace, where a router gives it addresses.
   var advertisements: LinkWatch?
   private let announcements: Timer
-  private let parents: LinkWatch
+  /// From the first interface on.
+  private var parents: LinkWatch?
+  /// The parents as the kernel is told that they are known; `nil`: it tells of all.
+  private var followed: [Link]?
   /// Its cgroup, whose want of memory is followed here too.
   private let cgroup: InstanceCgroup?
 
@@ -44,17 +47,38 @@ final class InterfaceMonitor {
     self.cgroup = cgroup
     epoll = try Epoll()
     announcements = try Timer()
-    parents = try LinkWatch()
     try epoll.add(announcements.fd, key: Key.announcements.rawValue)
-    try epoll.add(parents.fd, key: Key.parents.rawValue)
     if let memory = cgroup?.memoryEvents {
       try epoll.addChange(memory, key: Key.memory.rawValue)
     }
     for keeper in keepers { keep(keeper) }
     watchAdvertisements()
     announce()
-    // What has happened before the watch began.
-    lookAgain()
+    try followParents()
+  }
+
+  /// Has the kernel tell of what changes a parent, and not of each slave that comes or goes there. While
+  /// a parent has gone, any interface may be it.
+  func followParents() throws {
+    if parents == nil {
+      if plans.isEmpty { return }
+      let watch = try LinkWatch()
+      try epoll.add(watch.fd, key: Key.parents.rawValue)
+      parents = consume watch
+    }
+    while true {
+      let known = lost.isEmpty ? plans.map(\.parent) : nil
+      switch (known, followed) {
+      case (nil, nil): return
+      case (let known?, let followed?) where known.elementsEqual(followed, by: { $0.isAlike($1) }):
+        return
+      default: break
+      }
+      parents?.follow(known)
+      followed = known
+      // What has happened before, and has not been told.
+      lookAgain()
+    }
   }
 
   /// Readable when ``wake()`` has something to do.
@@ -67,7 +91,9 @@ final class InterfaceMonitor {
       case .announcements:
         announcements.acknowledge()
         announce()
-      case .parents: for event in parents.events() { follow(event) }
+      case .parents:
+        for event in parents?.events() ?? [] { follow(event) }
+        try? followParents()
       case .leases: keepLeases()
       case .advertisements: followAdvertisements()
       case .memory: cgroup?.noteMemoryKills()
