@@ -50,16 +50,29 @@ struct ChildAttributes {
   }
 }
 
-/// Writes sysctls of the instance's namespaces through the host's `/proc/sys`, which is held open from
-/// before the instance has a tree of its own: no mount or link in that decides what is written.
+/// Writes sysctls of the instance's namespaces through a procfs that is not in its tree: no mount or
+/// link in that decides what is written.
 struct ChildSysctls: ~Copyable {
   private let directory: Descriptor
+  /// What that is in; `nil`: the host's `/proc`.
+  private let own: DetachedMount?
   private let steps: [SysctlStep]
 
   /// `nil`: there are none.
   init?(_ steps: [SysctlStep]) throws(ChildFailure) {
     if steps.isEmpty { return nil }
     self.steps = steps
+    // In the host's, the kernel goes past the same name of all instances' network namespaces to find one
+    // below net. The host's is there where none can be made, in a user namespace without a whole /proc.
+    if let workshop = try? MountWorkshop.forOthers(),
+      let mount = try? workshop.make(FileSystem(type: "proc", source: "proc"), []),
+      let found = try? Descriptor.open("sys", pathOnly | O_DIRECTORY, in: mount.fd)
+    {
+      directory = found
+      own = consume mount
+      return
+    }
+    own = nil
     directory = try step("opening /proc/sys") { () throws(SystemError) in
       try Descriptor.open("/proc/sys", pathOnly | O_DIRECTORY)
     }
