@@ -6,6 +6,7 @@ public import Netlink
 public struct NetworkPlanner: ~Copyable {
   var host: NetlinkSocket
   private let known: [Slave]
+  private let isSummary: Bool
   private var hostAddresses: [AssignedAddress]?
   /// The table of rules that bridges have, ``Nftables/table(root:)``.
   let table: String
@@ -13,11 +14,17 @@ public struct NetworkPlanner: ~Copyable {
   /// - Parameters:
   ///   - host: a socket of the namespace that has the parents, this process's own.
   ///   - known: the slaves of instances that live, from their state.
+  ///   - isSummary: some of those are put together, so that their owners and namespaces are not known.
+  ///     What has to know them is refused then, and so may be what stands in nobody's way; what is
+  ///     planned is planned as if all were known.
   ///   - table: see ``Nftables/table(root:)``.
-  public init(host: consuming NetlinkSocket, known: [Slave], table: String = "swrun") {
+  public init(
+    host: consuming NetlinkSocket, known: [Slave], isSummary: Bool = false, table: String = "swrun"
+  ) {
     self.host = host
     self.table = table
     self.known = known
+    self.isSummary = isSummary
   }
 
   /// Gives the socket back, for the work.
@@ -252,6 +259,9 @@ public struct NetworkPlanner: ~Copyable {
     // One slave whose mode is known tells that of all; only a parent that is new to us is searched,
     // and only if the driver is there that could have made slaves.
     if others.isEmpty, driver.kind == "ipvlan", FileIdentity(path: "/sys/module/ipvlan") != nil {
+      if isSummary, !self.known.isEmpty {
+        throw NetworkError("whose slaves are known to hang on \(parent.name) has to be looked up")
+      }
       others = SlaveSearch(kinds: ["ipvlan"])
         .slaves(of: parent.index, host: &host, except: Set(self.known.compactMap(\.namespace)))
     }

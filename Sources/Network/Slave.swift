@@ -35,6 +35,20 @@ public struct Slave: Hashable, Sendable {
     }
   }
 
+  /// What a record tells of slaves that instances of ours have made.
+  public init(
+    owner: String, kind: String, parent: Int32, ipvlanMode: UInt16?, ipvlanFlags: UInt16?,
+    addresses: [IPAddress]
+  ) {
+    self.owner = owner
+    self.kind = kind
+    self.parent = parent
+    self.ipvlanMode = ipvlanMode
+    self.ipvlanFlags = ipvlanFlags
+    self.addresses = addresses
+    namespace = nil
+  }
+
   /// As `--net` writes the mode; a later kernel's by its number.
   public var modeName: String { Ipvlan.name(ofMode: ipvlanMode) }
   public var flagName: String { Ipvlan.name(ofFlag: ipvlanFlags) }

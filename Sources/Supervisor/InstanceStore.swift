@@ -7,7 +7,7 @@ public import OCI
 /// The directories in which instances are recorded:
 ///
 ///     ROOT/lock  names/NAME -> ID  rootfs/  seccomp/  host/
-///     ROOT/instances/ID/{lock,run.json,config.json,state.json,control.sock}
+///     ROOT/instances/ID/{lock,run.json,config.json,state.json,slaves,control.sock}
 ///     STATE/logs/ID/{log.json,log.json.1,log.txt}  STATE/autostart/ID.json
 ///
 /// A name is claimed by symlink(2), an id by mkdir(2), both under `ROOT/lock`; the monitor holds the
@@ -95,8 +95,10 @@ public struct InstanceStore: Sendable {
     directoryEntries(instancesDirectory).filter(Self.isID)
   }
 
+  static let idLength = 64
+
   static func isID(_ text: String) -> Bool {
-    text.utf8.count == 64
+    text.utf8.count == idLength
       && text.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
   }
 
@@ -186,7 +188,10 @@ public struct InstanceStore: Sendable {
       .sorted { $0.created < $1.created }
   }
 
+  /// Publishes the state, and before it what it says of slaves. Who reads that alone is told of an address
+  /// no later than who reads the state.
   func write(_ state: InstanceState) throws {
+    SlaveRecord.publish(SlaveRecord.line(state), in: directory(state.id))
     try writeAtomically(try JSON.text(state), to: "\(directory(state.id))/state.json")
   }
 

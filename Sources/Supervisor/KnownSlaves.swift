@@ -1,3 +1,4 @@
+import Glibc
 import JSON
 import Linux
 import Network
@@ -41,13 +42,51 @@ extension InstanceStore {
   /// The slaves of instances that live, on parents of this process's network namespace.
   func knownSlaves(except id: String? = nil) throws -> [Slave] {
     guard let host = FileIdentity(path: "/proc/self/ns/net") else { return [] }
+    return knownSlaves(of: ids().filter { $0 != id }, on: host)
+  }
+
+  private func knownSlaves(of ids: [String], on host: FileIdentity) -> [Slave] {
     var specs: [String: NetworkSpec] = [:]
-    return ids().filter { $0 != id && isAlive($0) }.flatMap { other -> [Slave] in
+    return ids.filter(isAlive).flatMap { other -> [Slave] in
       // One that has just gone, or that the sweeper has to say something of.
       guard let bytes = try? readFile("\(directory(other))/state.json"),
         let known = try? JSON.value(KnownSlaves.self, from: bytes), known.id == other
       else { return [] }
       return known.slaves(on: host, &specs)
+    }
+  }
+
+  /// The same by the instances' records, in a hundredth of the time: see ``RecordedSlaves``.
+  ///
+  /// - Returns: `nil` where only ``knownSlaves(except:)`` can tell.
+  func recordedSlaves() -> [Slave]? {
+    guard let host = FileIdentity(path: "/proc/self/ns/net"),
+      let directory = try? Descriptor.open(instancesDirectory, O_RDONLY | O_DIRECTORY)
+    else { return nil }
+    var recorded = RecordedSlaves(on: host)
+    var others: [String] = []
+    let suffix = Array("/\(SlaveRecord.name)".utf8CString)
+    withUnsafeTemporaryAllocation(of: CChar.self, capacity: Self.idLength + suffix.count) { path in
+      withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Int(PATH_MAX)) { line in
+        // What cannot be listed has no instances.
+        try? walkDirectory(instancesDirectory) { name, _ in
+          guard strlen(name) == Self.idLength, let path = path.baseAddress,
+            let start = line.baseAddress
+          else { return }
+          memcpy(path, name, Self.idLength)
+          memcpy(path + Self.idLength, suffix, suffix.count)
+          let count = start.withMemoryRebound(to: CChar.self, capacity: line.count) {
+            readlinkat(directory.fd.rawValue, path, $0, line.count)
+          }
+          let text = UnsafeBufferPointer(start: start, count: max(0, count))
+          if !recorded.add(text, of: { String(cString: name) }) {
+            others.append(String(cString: name))
+          }
+        }
+      }
+    }
+    return recorded.slaves(isAlive: isAlive).map {
+      $0 + knownSlaves(of: others.filter(Self.isID), on: host)
     }
   }
 }

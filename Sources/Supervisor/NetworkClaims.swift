@@ -27,21 +27,25 @@ struct NetworkClaims {
   /// - Parameters:
   ///   - existing: the interfaces that the instance has.
   ///   - ports: `-p`
+  ///   - isQuick: what the others have is taken from their records, which name no owner and may be of
+  ///     instances that were killed: what is refused may be free.
   /// - Returns: the new ones.
   func plan(
     _ specs: [NetworkSpec], beside existing: [InterfacePlan] = [],
-    publishing ports: [PublishedPort] = []
+    publishing ports: [PublishedPort] = [], isQuick: Bool = false
   ) throws -> [InterfacePlan] {
     // Who gets no interface is in nobody's way, and need not read what all others have.
-    let others =
-      specs.contains { $0.kind.makesInterface } ? try store.knownSlaves(except: id) : []
+    let makesInterface = specs.contains { $0.kind.makesInterface }
+    let recorded = isQuick && makesInterface ? store.recordedSlaves() : nil
+    let others = try recorded ?? (makesInterface ? store.knownSlaves(except: id) : [])
     var host = try NetlinkSocket()
     let resolved = try specs.map {
       Self.isBuiltIn($0)
         ? try store.networks.resolveBuiltIn($0, &host) : try store.networks.resolve($0)
     }
     var planner = NetworkPlanner(
-      host: host, known: others, table: Nftables.table(root: store.root))
+      host: host, known: others, isSummary: recorded != nil,
+      table: Nftables.table(root: store.root))
     let plans = try planner.plan(resolved, beside: existing, publishing: ports)
     try store.checkPorts(plans.flatMap(\.published), except: id)
     return Array(plans.dropFirst(existing.count))

@@ -17,11 +17,7 @@ public struct Sweeper {
   /// The same for who has the lock.
   func sweepHolding(_: borrowing FileLock) throws {
     let ids = store.ids()
-    var failure: (any Error)?
-    for id in ids where needsWork(id) {
-      // One that cannot be put right does not keep the others from it.
-      do { try putRight(id) } catch { failure = failure ?? error }
-    }
+    let failure = putRight(among: ids)
     let known = Set(ids)
     for id in directoryEntries("\(store.stateDirectory)/logs")
     where !known.contains(id) && !store.outlivesReboot(id)
@@ -30,6 +26,43 @@ public struct Sweeper {
       try removeTree(store.logDirectory(id))
     }
     if let failure { throw failure }
+  }
+
+  /// The same for a start, which is to cost no more where there are many instances: of those it looks at
+  /// some, other ones each time. Who is in its way is found by what the start is refused.
+  ///
+  /// - Returns: whether it has looked at all.
+  func sweepSome(_ lock: borrowing FileLock) throws -> Bool {
+    var chosen: [String] = []
+    var count = 0
+    var random = UInt64.random(in: 0...UInt64.max)
+    try walkDirectory(store.instancesDirectory) { name, _ in
+      guard strlen(name) == InstanceStore.idLength else { return }
+      count += 1
+      if chosen.count < Self.some { return chosen.append(String(cString: name)) }
+      // Each stays with the same chance. The numbers (Knuth's) are good enough for that.
+      random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      let place = Int((random >> 33) % UInt64(count))
+      if place < Self.some { chosen[place] = String(cString: name) }
+    }
+    if count <= Self.some {
+      try sweepHolding(lock)
+      return true
+    }
+    if let failure = putRight(among: chosen.filter(InstanceStore.isID)) { throw failure }
+    return false
+  }
+
+  private static let some = 32
+
+  /// - Returns: why the first of those that cannot be put right cannot.
+  private func putRight(among ids: [String]) -> (any Error)? {
+    var failure: (any Error)?
+    for id in ids where needsWork(id) {
+      // One that cannot be put right does not keep the others from it.
+      do { try putRight(id) } catch { failure = failure ?? error }
+    }
+    return failure
   }
 
   /// The instances whose monitors were killed and that nobody has put right yet.

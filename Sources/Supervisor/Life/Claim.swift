@@ -20,17 +20,37 @@ struct Claim: ~Copyable {
   /// - Parameter former: the state of an instance that is recorded and does not live, to be started
   ///   again; `nil` for a new one.
   static func take(_ preparation: Preparation, again former: InstanceState?) throws -> Claim {
+    let store = preparation.store
+    let shared = try store.hold()
+    let sweeper = Sweeper(store)
+    // Ports lead to an instance that was killed until it is put right.
+    if preparation.options.ports.isEmpty {
+      let isSwept = try sweeper.sweepSome(shared)
+      do { return try take(preparation, again: former, isQuick: true) } catch {
+        guard error is NetworkError || error is SupervisorError else { throw error }
+        // Who is in the way may have been killed.
+        if !isSwept { try sweeper.sweepHolding(shared) }
+      }
+    } else {
+      try sweeper.sweepHolding(shared)
+    }
+    return try take(preparation, again: former, isQuick: false)
+  }
+
+  /// - Parameter isQuick: see ``NetworkClaims/plan(_:beside:publishing:isQuick:)``.
+  private static func take(
+    _ preparation: Preparation, again former: InstanceState?, isQuick: Bool
+  ) throws -> Claim {
     let (store, options, draft) = (preparation.store, preparation.options, preparation.draft)
     let id = options.request.id
     let claims = NetworkClaims(store: store, id: id)
     var spec = draft.spec
-    let shared = try store.hold()
-    try Sweeper(store).sweepHolding(shared)
     if draft.users.isShared { spec.userNamespace = try draft.users.namespace() }
     let needsNetworks = options.networks.contains { $0.kind.makesInterface }
     let networks = needsNetworks ? try claims.hold(options.networks) : nil
     if needsNetworks { try store.hostResources().check() }
-    var plans = try claims.plan(options.networks, publishing: options.ports)
+    var plans = try claims.plan(
+      options.networks, publishing: options.ports, isQuick: isQuick)
     let ports = PortReservation()
     let name = try former.map { try store.reclaim($0) } ?? store.claim(id, name: options.name)
     do {
