@@ -16,7 +16,8 @@ final class FaultDecoder {
     _: Value.Type, from json: JSONValue, strict: Bool
   ) throws(FaultList) -> Value {
     let decoder = FaultDecoder(isStrict: strict)
-    let value: Value? = try? decoder.value(json, .whole)
+    // With its type: else an optional value would be decoded, by way of a place of its own.
+    let value = try? decoder.value(json, .whole) as Value
     guard let value, decoder.faults.isEmpty else { throw FaultList(faults: decoder.faults) }
     return value
   }
@@ -40,6 +41,10 @@ final class FaultDecoder {
   }
 
   private func value<Value: Decodable>(_ json: JSONValue, _ path: Path) throws -> Value {
+    // The kind that there is most of.
+    if Value.self == String.self, let text = try take(Scalar.string(json), path) as? Value {
+      return text
+    }
     let place = Place(decoder: self, json: json, path: path)
     do {
       return try Value(from: place)
@@ -53,22 +58,22 @@ final class FaultDecoder {
   }
 
   /// Where a value stands. Its text is put together only for what is wrong.
-  private indirect enum Path {
+  private enum Path {
     case whole
-    case member(Path, String)
-    case element(Path, Int)
+    case member(Place, String)
+    case element(Place, Int)
 
     var text: String {
       switch self {
       case .whole: return ""
-      case .element(let list, let index): return "\(list.text)[\(index)]"
+      case .element(let list, let index): return "\(list.path.text)[\(index)]"
       case .member(let object, let name):
         // A name may hold anything, line ends too.
         let isPlain =
           !name.isEmpty && name.utf8.count < 100
           && name.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control }
         let shown = isPlain ? name : String(name.prefix(100)).debugDescription
-        let path = object.text
+        let path = object.path.text
         return path.isEmpty ? shown : "\(path).\(shown)"
       }
     }
@@ -114,7 +119,7 @@ final class FaultDecoder {
       return KeyedDecodingContainer(Members<Key>(place: self, members: members))
     }
 
-    func member(_ name: String) -> Path { .member(path, name) }
+    func member(_ name: String) -> Path { .member(self, name) }
 
     // Here and not among the members, which are generic: so the compiler makes one of each that knows its
     // types.
@@ -224,7 +229,7 @@ final class FaultDecoder {
     private func present<Value: Decodable>(_ type: Value.Type, _ key: Key) throws -> Value? {
       guard let json = members[key.stringValue] else { return nil }
       if case .null = json { return nil }
-      return try? place.decoder.value(json, place.member(key.stringValue))
+      return try? place.decoder.value(json, place.member(key.stringValue)) as Value
     }
 
     func nestedContainer<Nested: CodingKey>(
@@ -262,7 +267,7 @@ final class FaultDecoder {
     private mutating func next() throws -> (JSONValue, Path) {
       guard !isAtEnd else { throw place.mismatch("a longer list") }
       defer { currentIndex += 1 }
-      return (elements[currentIndex], .element(place.path, currentIndex))
+      return (elements[currentIndex], .element(place, currentIndex))
     }
 
     mutating func decodeNil() throws -> Bool {

@@ -4,18 +4,20 @@ extension JSONValue {
   ///
   /// - Throws: ``Fault`` with line and column, both from 1, the column in bytes.
   init(parsing text: [UInt8]) throws(Fault) {
-    var parser = JSONParser(text: text)
-    self = try parser.document()
+    self = try text.withUnsafeBufferPointer { text throws(Fault) in
+      var parser = JSONParser(text: text)
+      return try parser.document()
+    }
   }
 }
 
 private struct JSONParser {
-  let text: [UInt8]
+  let text: UnsafeBufferPointer<UInt8>
   var place = 0
   /// How deep lists and objects may lie in each other, so that no text overruns the stack.
   static let depth = 128
 
-  init(text: [UInt8]) { self.text = text }
+  init(text: UnsafeBufferPointer<UInt8>) { self.text = text }
 
   mutating func document() throws(Fault) -> JSONValue {
     let value = try self.value(depth: 0)
@@ -110,7 +112,10 @@ private struct JSONParser {
     {
       place += 1
     }
-    if take("\"") { return String(decoding: text[start..<place - 1], as: UTF8.self) }
+    if take("\"") {
+      return String(
+        decoding: UnsafeBufferPointer(rebasing: text[start..<place - 1]), as: UTF8.self)
+    }
     var bytes = Array(text[start..<place])
     while let byte = next {
       switch byte {

@@ -31,6 +31,7 @@ enum JSONValue: Hashable {
 struct JSONObject: Hashable, ExpressibleByDictionaryLiteral {
   private struct Member: Hashable {
     let name: String
+    let mark: UInt64
     let value: JSONValue
   }
 
@@ -45,13 +46,16 @@ struct JSONObject: Hashable, ExpressibleByDictionaryLiteral {
 
   var names: [String] { members.map(\.name) }
 
-  subscript(name: String) -> JSONValue? { place(of: name).map { members[$0].value } }
+  subscript(name: String) -> JSONValue? {
+    place(of: name, Self.mark(name)).map { members[$0].value }
+  }
 
   /// - Returns: false where there is one of that name already.
   @discardableResult
   mutating func add(_ name: String, _ value: JSONValue) -> Bool {
-    guard place(of: name) == nil else { return false }
-    members.append(Member(name: name, value: value))
+    let mark = Self.mark(name)
+    guard place(of: name, mark) == nil else { return false }
+    members.append(Member(name: name, mark: mark, value: value))
     if members.count > Self.few {
       if places.isEmpty {
         for (place, member) in members.enumerated() { places[member.name] = place }
@@ -61,7 +65,21 @@ struct JSONObject: Hashable, ExpressibleByDictionaryLiteral {
     return true
   }
 
-  private func place(of name: String) -> Int? {
-    members.count > Self.few ? places[name] : members.firstIndex { $0.name == name }
+  private func place(of name: String, _ mark: UInt64) -> Int? {
+    members.count > Self.few
+      ? places[name] : members.firstIndex { $0.mark == mark && $0.name == name }
+  }
+
+  /// Tells most names apart by one comparison: their length, and eight bytes of each end.
+  private static func mark(_ name: String) -> UInt64 {
+    var name = name
+    return name.withUTF8 { text in
+      let bytes = UnsafeRawBufferPointer(text)
+      let count = UInt64(bytes.count)
+      guard bytes.count >= 8 else { return bytes.reduce(count) { $0 << 8 | UInt64($1) } }
+      let first = bytes.loadUnaligned(as: UInt64.self)
+      let last = bytes.loadUnaligned(fromByteOffset: bytes.count - 8, as: UInt64.self)
+      return first ^ last &* 0x9e37_79b9_7f4a_7c15 ^ count
+    }
   }
 }

@@ -139,13 +139,15 @@ public func view(_ descriptor: borrowing Descriptor?) -> FileDescriptor? {
 extension FileDescriptor {
   /// Reads at most `count` bytes; empty at the end of the file.
   public func readSome(_ count: Int) throws(SystemError) -> [UInt8] {
-    var bytes = [UInt8](repeating: 0, count: count)
-    var received: Int
-    repeat {
-      received = Glibc.read(rawValue, &bytes, count)
-    } while received < 0 && errno == EINTR
+    var received = 0
+    // Not filled with zeros first, which would cost more than to read a small file.
+    let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+      repeat {
+        received = Glibc.read(rawValue, buffer.baseAddress, count)
+      } while received < 0 && errno == EINTR
+      filled = max(0, received)
+    }
     try check("read", "", received)
-    bytes.removeLast(count - received)
     return bytes
   }
 

@@ -29,9 +29,18 @@ public struct FileLock: ~Copyable, Sendable {
   /// Whether somebody holds the file at `path` alone; false where there is no such file. Where that cannot
   /// be found out, without a descriptor left for example, it is taken for held: what is thought to be
   /// nobody's is removed.
-  public static func isHeld(_ path: String) -> Bool {
+  ///
+  /// - Parameter directory: where a relative path begins; `nil`: the working directory.
+  public static func isHeld(
+    _ path: UnsafePointer<CChar>, from directory: FileDescriptor? = nil
+  ) -> Bool {
+    let start = directory?.rawValue ?? AT_FDCWD
     let file: Descriptor
-    do { file = try Descriptor.open(path, O_RDONLY | O_NOFOLLOW) } catch {
+    do {
+      file = Descriptor(
+        owning: try check(
+          "open", "lock", openat(start, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)))
+    } catch {
       return error.errno != .noSuchFileOrDirectory && error.errno != .notDirectory
     }
     return flock(file.fd.rawValue, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK

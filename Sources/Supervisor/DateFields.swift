@@ -12,12 +12,13 @@ struct DateFields {
   private var nanosecond: Int64 = 0
   /// Seconds east of UTC; `nil`: it does not say.
   private var zone: Int64?
-  private var rest: Substring.UTF8View
+  private let text: [UInt8]
+  private var place = 0
 
   /// - Parameter isComplete: the time of day, to the second, and the zone have to be there. Otherwise
   ///   they may be missing from the right, as for `docker logs --since`.
   init?(_ text: some StringProtocol, isComplete: Bool) {
-    rest = Substring(text).utf8
+    self.text = Array(text.utf8)
     guard let year = number(4), take("-"), let month = number(2), take("-"), let day = number(2)
     else { return nil }
     (self.year, self.month, self.day) = (year, month, day)
@@ -43,7 +44,7 @@ struct DateFields {
     } else if isComplete {
       return nil
     }
-    guard takeZone(), rest.isEmpty, !isComplete || zone != nil, isPossible else { return nil }
+    guard takeZone(), next == nil, !isComplete || zone != nil, isPossible else { return nil }
   }
 
   private var isPossible: Bool {
@@ -53,15 +54,17 @@ struct DateFields {
       && minute < 60 && second < 60
   }
 
+  private var next: UInt8? { place < text.count ? text[place] : nil }
+
   private mutating func take(_ wanted: Unicode.Scalar) -> Bool {
-    guard rest.first == UInt8(ascii: wanted) else { return false }
-    rest.removeFirst()
+    guard next == UInt8(ascii: wanted) else { return false }
+    place += 1
     return true
   }
 
   private mutating func digit() -> Int64? {
-    guard let byte = rest.first, (0x30...0x39).contains(byte) else { return nil }
-    rest.removeFirst()
+    guard let byte = next, (0x30...0x39).contains(byte) else { return nil }
+    place += 1
     return Int64(byte - 0x30)
   }
 
@@ -93,7 +96,7 @@ struct DateFields {
       zone = 0
       return true
     }
-    let isWest = rest.first == UInt8(ascii: "-")
+    let isWest = next == UInt8(ascii: "-")
     guard take("+") || take("-") else { return true }
     guard let hours = number(2), take(":"), let minutes = number(2), hours < 24, minutes < 60 else {
       return false

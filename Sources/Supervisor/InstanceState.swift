@@ -84,14 +84,8 @@ public struct InstanceState: Sendable, Codable {
   /// leaves behind; `nil`: no.
   public var sharesProcesses: Bool?
 
-  /// Whether its workload is there, paused or not.
-  public var isRunning: Bool { status == .running || status == .paused }
-
   /// Whether its last run is over.
   var hasEnded: Bool { status == .exited || status == .restarting || status == .dead }
-
-  /// Whether it has something of the host: all but those at rest.
-  public var isActive: Bool { !status.isAtRest }
 
   /// Why nothing can be done with its workload now.
   func notRunning() -> SupervisorError {
@@ -217,22 +211,4 @@ public struct InstanceState: Sendable, Codable {
       fault = nil
     }
   }
-
-  /// The interfaces' networks, by name where they have one.
-  public var networkNames: [String] {
-    if let shared { return [shared] }
-    return networks.map { record in
-      let name = record.name ?? record.network
-      if let lost = record.lostParent { return "\(name) (parent \(lost.rawValue))" }
-      return record.waiting == nil ? name : "\(name) (no lease)"
-    }
-  }
-
-  /// The host's ports that lead to the instance now.
-  public var publishedPorts: [PortBinding] {
-    isActive ? networks.flatMap { $0.ports ?? [] } : []
-  }
-
-  /// The first 12 digits, as listings show them.
-  public var shortID: String { String(id.prefix(12)) }
 }

@@ -95,6 +95,26 @@ public struct InstanceStore: Sendable {
     directoryEntries(instancesDirectory).filter(Self.isID)
   }
 
+  /// The ids whose monitors do not live, sorted. The look at each of the others takes no more than three
+  /// system calls.
+  func unwatched() -> [String] {
+    guard let directory = try? Descriptor.open(instancesDirectory, O_RDONLY | O_DIRECTORY) else {
+      return []
+    }
+    var found: [String] = []
+    let suffix = Array("/lock".utf8CString)
+    withUnsafeTemporaryAllocation(of: CChar.self, capacity: Self.idLength + suffix.count) { path in
+      // What cannot be listed has no instances.
+      try? walkDirectory(instancesDirectory) { name, _ in
+        guard strlen(name) == Self.idLength, let path = path.baseAddress else { return }
+        memcpy(path, name, Self.idLength)
+        memcpy(path + Self.idLength, suffix, suffix.count)
+        if !FileLock.isHeld(path, from: directory.fd) { found.append(String(cString: name)) }
+      }
+    }
+    return found.filter(Self.isID).sorted()
+  }
+
   static let idLength = 64
 
   static func isID(_ text: String) -> Bool {
@@ -109,29 +129,35 @@ public struct InstanceStore: Sendable {
   }
 
   /// What is written down of an instance.
-  enum Recorded {
-    case state(InstanceState)
+  enum Recorded<State: Sendable> {
+    case state(State)
     case nothing
     /// By a swrun that knows more.
     case newer(version: Int)
     case unreadable(reason: String)
   }
 
-  func recorded(_ id: String) -> Recorded {
+  func recorded(_ id: String) -> Recorded<InstanceState> {
+    let recorded = recorded(id, as: InstanceState.self)
+    guard isUnswept, case .state(let state) = recorded, state.isActive, !isAlive(id) else {
+      return recorded
+    }
+    return .state(state.lost())
+  }
+
+  private func recorded<State: RecordedState>(_ id: String, as _: State.Type) -> Recorded<State> {
     let bytes: [UInt8]
     do { bytes = try readFile("\(directory(id))/state.json") } catch {
       return error.errno == .noSuchFileOrDirectory
         ? .nothing : .unreadable(reason: "\(error.errno)")
     }
-    struct Versioned: Decodable { let version: Int? }
     do {
-      let state = try JSON.value(InstanceState.self, from: bytes)
+      let state = try JSON.value(State.self, from: bytes)
       if let version = state.version, version > InstanceState.currentVersion {
         return .newer(version: version)
       }
       return state.id == id
-        ? .state(isUnswept && state.isActive && !isAlive(id) ? state.lost() : state)
-        : .unreadable(reason: "it is that of \(state.id.prefix(12))")
+        ? .state(state) : .unreadable(reason: "it is that of \(state.id.prefix(12))")
     } catch {
       if let version = (try? JSON.value(Versioned.self, from: bytes))?.version,
         version > InstanceState.currentVersion
@@ -160,14 +186,23 @@ public struct InstanceStore: Sendable {
 
   /// All states, oldest first. One of a newer version is reported, and is none of them.
   public func states() -> [InstanceState] {
-    ids().compactMap { id in
-      switch recorded(id) {
-      case .state(let state): return state
-      case .newer(let version): report(tooNew(id, version))
-      case .nothing, .unreadable: break
-      }
-      return nil
-    }.sorted { $0.created < $1.created }
+    ids().compactMap { known(recorded($0), $0) }.sorted { $0.created < $1.created }
+  }
+
+  /// The same, of each what a list shows.
+  public func listed() -> [ListedInstance] {
+    if isUnswept { return states().map(ListedInstance.init) }
+    return ids().compactMap { known(recorded($0, as: ListedInstance.self), $0) }
+      .sorted { $0.created < $1.created }
+  }
+
+  private func known<State>(_ recorded: Recorded<State>, _ id: String) -> State? {
+    switch recorded {
+    case .state(let state): return state
+    case .newer(let version): report(tooNew(id, version))
+    case .nothing, .unreadable: break
+    }
+    return nil
   }
 
   /// Moves an instance away whose state cannot be read: it is kept for who may make something of it.
@@ -353,3 +388,5 @@ public struct InstanceStore: Sendable {
     }
   }
 }
+
+private struct Versioned: Decodable { let version: Int? }

@@ -27,14 +27,14 @@ public final class InstanceWatch {
   }
 
   /// The instances as they are now, oldest first; what changes from now on ends ``wait(milliseconds:)``.
-  public func states() throws -> [InstanceState] {
+  public func listed() throws -> [ListedInstance] {
     changes.acknowledge()
     for id in store.ids() { try changes.add(store.directory(id)) }
     try store.sweep()
-    let states = store.states()
+    let listed = store.listed()
     var living: [ProcessIdentity: Monitor] = [:]
-    for state in states where state.isActive {
-      guard let monitor = state.monitor else { continue }
+    for instance in listed where instance.isActive {
+      guard let monitor = instance.monitor else { continue }
       if let known = monitors[monitor] {
         living[monitor] = known
       } else if let pidfd = monitor.open() {
@@ -42,7 +42,7 @@ public final class InstanceWatch {
       }
     }
     monitors = living
-    return states
+    return listed
   }
 
   /// - Parameter milliseconds: the longest wait; negative for ever.

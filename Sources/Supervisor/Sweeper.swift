@@ -9,7 +9,7 @@ public struct Sweeper {
 
   /// Looks without a lock, and works only where there is something to do.
   public func sweep() throws {
-    guard store.ids().contains(where: needsWork) else { return }
+    guard store.unwatched().contains(where: isLeft) else { return }
     let lock = try store.hold()
     try sweepHolding(lock)
   }
@@ -66,10 +66,12 @@ public struct Sweeper {
   }
 
   /// The instances whose monitors were killed and that nobody has put right yet.
-  func unfinished() -> [String] { store.ids().filter(needsWork) }
+  func unfinished() -> [String] { store.unwatched().filter(needsWork) }
 
-  private func needsWork(_ id: String) -> Bool {
-    if store.isAlive(id) { return false }
+  private func needsWork(_ id: String) -> Bool { !store.isAlive(id) && isLeft(id) }
+
+  /// The same for one that nobody watches.
+  private func isLeft(_ id: String) -> Bool {
     switch store.recorded(id) {
     case .nothing, .unreadable: return true
     // Nobody guesses at what it may mean.

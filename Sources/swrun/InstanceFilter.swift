@@ -28,7 +28,7 @@ struct InstanceFilter {
   /// Whether it says itself whether those that have ended are meant.
   var namesStatus: Bool { filter.wanted["status"] != nil || filter.wanted["exited"] != nil }
 
-  func fits(_ state: InstanceState) -> Bool {
+  func fits(_ state: ListedInstance) -> Bool {
     filter.fits { key, value in
       switch key {
       case "id": state.id.hasPrefix(value)

@@ -100,18 +100,18 @@ struct Ps: PlainCommand {
       throw ValidationError("--last \(count): it is a number of instances, from 1")
     }
     let all = all || filter.namesStatus || count != nil
-    func chosen(_ states: [InstanceState]) -> [InstanceState] {
+    func chosen(_ states: [ListedInstance]) -> [ListedInstance] {
       let fitting = states.filter { (all || $0.isActive) && filter.fits($0) }
       return count.map { fitting.suffix($0) } ?? fitting
     }
     let text = try listing()
     let store = try state.store()
     if watch { return try follow(store, chosen, text) }
-    print(try text(chosen(store.states())), terminator: "")
+    print(try text(chosen(store.listed())), terminator: "")
   }
 
   /// How the instances are written.
-  private func listing() throws -> ([InstanceState]) throws -> String {
+  private func listing() throws -> ([ListedInstance]) throws -> String {
     if quiet { return { $0.map { "\(id($0))\n" }.joined() } }
     switch format {
     case "table": return table
@@ -123,14 +123,14 @@ struct Ps: PlainCommand {
     }
   }
 
-  private func id(_ state: InstanceState) -> String { whole ? state.id : state.shortID }
+  private func id(_ state: ListedInstance) -> String { whole ? state.id : state.shortID }
 
-  private func command(_ state: InstanceState) -> String {
+  private func command(_ state: ListedInstance) -> String {
     Self.short(state.command, longest: whole ? nil : 20)
   }
 
   /// Docker's fields, and more.
-  private func template() throws -> RowTemplate<InstanceState> {
+  private func template() throws -> RowTemplate<ListedInstance> {
     func joined(_ texts: [String]) -> String { texts.joined(separator: ",") }
     return try RowTemplate(
       parsing: format,
@@ -155,7 +155,7 @@ struct Ps: PlainCommand {
       json: { String(decoding: try JSON.text(Self.row($0)), as: UTF8.self) })
   }
 
-  private func table(_ states: [InstanceState]) -> String {
+  private func table(_ states: [ListedInstance]) -> String {
     // A column that says something, or none.
     let showsPorts = states.contains { !$0.publishedPorts.isEmpty }
     let ports = showsPorts ? ["PORTS"] : []
@@ -176,14 +176,14 @@ struct Ps: PlainCommand {
 
   /// Shows the list again and again.
   private func follow(
-    _ store: InstanceStore, _ chosen: ([InstanceState]) -> [InstanceState],
-    _ text: ([InstanceState]) throws -> String
+    _ store: InstanceStore, _ chosen: ([ListedInstance]) -> [ListedInstance],
+    _ text: ([ListedInstance]) throws -> String
   ) throws {
     let watch = try InstanceWatch(store)
     let screen = Screen.open()
     var shown: [Row]?
     while true {
-      let states = chosen(try watch.states())
+      let states = chosen(try watch.listed())
       var event = InstanceWatch.Event.none
       switch screen {
       case .some(let screen):
@@ -204,13 +204,13 @@ struct Ps: PlainCommand {
   }
 
   /// What a change shows in.
-  private static func ageless(_ state: InstanceState) -> Row {
+  private static func ageless(_ state: ListedInstance) -> Row {
     var row = row(state)
     row.status = ""
     return row
   }
 
-  private static func row(_ state: InstanceState) -> Row {
+  private static func row(_ state: ListedInstance) -> Row {
     Row(
       id: state.id, name: state.name, command: state.command, state: state.status.rawValue,
       status: status(state), exitCode: state.exitCode, restartCount: state.restartCount ?? 0,
@@ -225,15 +225,23 @@ struct Ps: PlainCommand {
   ///
   /// - Parameter longest: characters; `nil`: it is not cut.
   static func short(_ command: [String], longest: Int? = 20) -> String {
-    let line = command.map { $0.contains(where: \.isWhitespace) ? Explanation.quoted($0) : $0 }
-      .joined(separator: " ").map {
-        $0.isNewline || $0.asciiValue.map { $0 < 0x20 } == true ? " " : $0
-      }
-    guard let longest, line.count > longest else { return "\"\(String(line))\"" }
-    return "\"\(String(line.prefix(longest - 1)))…\""
+    let line: String
+    if command.allSatisfy({ $0.utf8.allSatisfy { 0x21..<0x7f ~= $0 } }) {
+      // Most are, and need no look at each character.
+      line = command.joined(separator: " ")
+      if longest.map({ line.utf8.count <= $0 }) ?? true { return "\"\(line)\"" }
+    } else {
+      line = String(
+        command.map { $0.contains(where: \.isWhitespace) ? Explanation.quoted($0) : $0 }
+          .joined(separator: " ").map {
+            $0.isNewline || $0.asciiValue.map { $0 < 0x20 } == true ? " " : $0
+          })
+    }
+    guard let longest, line.count > longest else { return "\"\(line)\"" }
+    return "\"\(line.prefix(longest - 1))…\""
   }
 
-  static func status(_ state: InstanceState) -> String {
+  static func status(_ state: ListedInstance) -> String {
     switch state.status {
     case .created: "Created"
     case .creating: "Starting"
@@ -248,7 +256,7 @@ struct Ps: PlainCommand {
   }
 
   /// As Docker words it.
-  private static func health(_ state: InstanceState) -> String {
+  private static func health(_ state: ListedInstance) -> String {
     switch state.health?.status {
     case nil: ""
     case .starting: " (health: starting)"

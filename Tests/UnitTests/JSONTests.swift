@@ -50,6 +50,20 @@ struct JSONTests {
     #expect(fault?.description.contains(reason) == true, "\(fault?.description ?? "")")
   }
 
+  @Test("names that are alike at both ends are told apart, however many there are")
+  func names() throws {
+    for count in [3, 100] {
+      let names = (100..<100 + count).map { "beginning\($0)the end of it" } + ["a", "b", "aa", ""]
+      let members = names.enumerated().map { "\"\($1)\":\($0)" }
+      guard case .object(let object) = try parse("{\(members.joined(separator: ","))}") else {
+        Issue.record("no object")
+        return
+      }
+      for (number, name) in names.enumerated() { #expect(object[name] == .integer(Int64(number))) }
+      #expect(object["beginning999the end of it"] == nil && object["c"] == nil)
+    }
+  }
+
   @Test("a string that is not UTF-8 is refused")
   func encoding() {
     #expect(throws: Fault.self) { try JSONValue(parsing: [0x22, 0xff, 0x22]) }
