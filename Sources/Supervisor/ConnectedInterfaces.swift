@@ -24,7 +24,9 @@ extension InterfaceMonitor {
     let lock = try claims.hold([spec])
     var new: [InterfacePlan] = []
     do {
-      new = try claims.plan([spec], beside: plans)
+      do { new = try claims.plan([spec], beside: plans, isQuick: true) } catch is NetworkError {
+        new = try claims.plan([spec], beside: plans)
+      }
       new = try claims.takeResources(new, &host)
       let records = new.map(InstanceState.NetworkRecord.init)
       try record.update { $0.networks += records }

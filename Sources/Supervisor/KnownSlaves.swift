@@ -59,19 +59,20 @@ extension InstanceStore {
   /// The same by the instances' records, in a hundredth of the time: see ``RecordedSlaves``.
   ///
   /// - Returns: `nil` where only ``knownSlaves(except:)`` can tell.
-  func recordedSlaves() -> [Slave]? {
+  func recordedSlaves(except id: String) -> [Slave]? {
     guard let host = FileIdentity(path: "/proc/self/ns/net"),
       let directory = try? Descriptor.open(instancesDirectory, O_RDONLY | O_DIRECTORY)
     else { return nil }
     var recorded = RecordedSlaves(on: host)
     var others: [String] = []
     let suffix = Array("/\(SlaveRecord.name)".utf8CString)
+    let own = Array(id.utf8CString)
     withUnsafeTemporaryAllocation(of: CChar.self, capacity: Self.idLength + suffix.count) { path in
       withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Int(PATH_MAX)) { line in
         // What cannot be listed has no instances.
         try? walkDirectory(instancesDirectory) { name, _ in
-          guard strlen(name) == Self.idLength, let path = path.baseAddress,
-            let start = line.baseAddress
+          guard strlen(name) == Self.idLength, strcmp(name, own) != 0,
+            let path = path.baseAddress, let start = line.baseAddress
           else { return }
           memcpy(path, name, Self.idLength)
           memcpy(path + Self.idLength, suffix, suffix.count)

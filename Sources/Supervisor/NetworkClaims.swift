@@ -36,7 +36,7 @@ struct NetworkClaims {
   ) throws -> [InterfacePlan] {
     // Who gets no interface is in nobody's way, and need not read what all others have.
     let makesInterface = specs.contains { $0.kind.makesInterface }
-    let recorded = isQuick && makesInterface ? store.recordedSlaves() : nil
+    let recorded = isQuick && makesInterface ? store.recordedSlaves(except: id) : nil
     let others = try recorded ?? (makesInterface ? store.knownSlaves(except: id) : [])
     var host = try NetlinkSocket()
     let resolved = try specs.map {
@@ -55,10 +55,16 @@ struct NetworkClaims {
   func replan(
     _ former: InterfacePlan, beside others: [InterfacePlan]
   ) throws -> InterfacePlan {
-    var planner = NetworkPlanner(
-      host: try NetlinkSocket(), known: try store.knownSlaves(except: id),
-      table: Nftables.table(root: store.root))
-    return try planner.replan(former, beside: others)
+    func replan(_ known: [Slave], isSummary: Bool) throws -> InterfacePlan {
+      var planner = NetworkPlanner(
+        host: try NetlinkSocket(), known: known, isSummary: isSummary,
+        table: Nftables.table(root: store.root))
+      return try planner.replan(former, beside: others)
+    }
+    if let recorded = store.recordedSlaves(except: id) {
+      do { return try replan(recorded, isSummary: true) } catch is NetworkError {}
+    }
+    return try replan(try store.knownSlaves(except: id), isSummary: false)
   }
 
   private static func isBuiltIn(_ spec: NetworkSpec) -> Bool {
