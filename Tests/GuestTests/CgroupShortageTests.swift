@@ -80,6 +80,25 @@ struct CgroupShortageTests {
     }
   }
 
+  @Test("a kernel that has no number left for a cgroup with memory is named")
+  func numbers() throws {
+    try World.with { world in
+      for mode in ["--rm", "-d"] {
+        // 65535 of them would fill this guest, so its answer is given in its place.
+        let result = try world.host([
+          "strace", "-f", "-o", "/dev/null", "-e", "inject=mkdirat:error=ENOSPC", World.binary,
+          mode,
+          "--memory", "64M", "--net", "ipvlan:eth0:l2", "--ip", "10.20.20.2", "--", "true",
+        ])
+        #expect(result.code == 125 && result.output == "", "\(result)")
+        #expect(result.errors.contains("65535") && result.errors.contains("drop_caches"))
+        #expect(result.errors.split(separator: "\n").count == 1, "\(result)")
+        #expect(try world.swrun("ps", "-aq").lines == [])
+        #expect(try world.leftovers() == [])
+      }
+    }
+  }
+
   @Test("the cgroup that swrun itself is in may have no room for its monitor")
   func monitor() throws {
     try World.with { world in
