@@ -10,7 +10,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -157,44 +156,6 @@ int swrun_ioctl_ptr(int fd, unsigned long request, void *argument) {
 
 int swrun_ioctl_int(int fd, unsigned long request, unsigned long argument) {
   return ioctl(fd, request, argument);
-}
-
-// Of the linker, end(3): the first address, the end of the code, the end of the data that is in the file.
-extern char __executable_start[], etext[], edata[];
-
-static struct swrun_range pages(const char *start, const char *end) {
-  uintptr_t page = (uintptr_t)getpagesize();
-  uintptr_t first = ((uintptr_t)start + page - 1) / page * page;
-  uintptr_t last = (uintptr_t)end / page * page;
-  return (struct swrun_range){(void *)first, last > first ? last - first : 0};
-}
-
-struct swrun_range swrun_code(void) { return pages(__executable_start, etext); }
-
-// In one function, so that nothing is written between the look at a page and its end. Bits of
-// Documentation/admin-guide/mm/pagemap.rst: 63 present, 62 swapped out, 61 of a file. What has been written
-// is this process's own and of no file.
-static void unmap_unwritten(struct swrun_range range) {
-  size_t page = (size_t)getpagesize(), count = range.size / page, found = 0;
-  uint64_t entries[512];
-  int file = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-  for (size_t first = 0; file >= 0 && first < count; first += found) {
-    char *start = (char *)range.start + first * page;
-    size_t wanted = count - first < 512 ? count - first : 512;
-    ssize_t size = pread(file, entries, wanted * 8, (off_t)((uintptr_t)start / page * 8));
-    if (size <= 0) break;
-    found = (size_t)size / 8;
-    for (size_t i = 0; i < found; i++)
-      if (entries[i] >> 61 == 5) madvise(start + i * page, page, MADV_DONTNEED);
-  }
-  if (file >= 0) close(file);
-}
-
-int swrun_wait_unmapped(int epoll, struct epoll_event *events, int room) {
-  struct swrun_range code = swrun_code();
-  madvise(code.start, code.size, MADV_DONTNEED);
-  unmap_unwritten(pages(etext, edata));
-  return epoll_wait(epoll, events, room, -1);
 }
 
 int swrun_wait_exited(int status) { return WIFEXITED(status); }

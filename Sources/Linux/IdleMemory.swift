@@ -8,8 +8,7 @@ import Glibc
 @inline(never)
 public func releaseIdleMemory() {
   malloc_trim(0)
-  let code = swrun_code()
-  madvise(code.start, code.size, MADV_DONTNEED)
+  swrun_unmap_code()
   let page = UInt(getpagesize())
   let depth: UInt = 1 << 20
   var mark: UInt8 = 0

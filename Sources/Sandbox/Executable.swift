@@ -16,22 +16,18 @@ public enum Executable {
   /// - Parameter path: the file, as it is called in this mount namespace.
   public static func seal(_ path: String) throws -> Never {
     let executable = try Descriptor.open(path, O_RDONLY)
-    do throws(SystemError) {
-      let file = try DetachedMount(cloning: executable.fd, named: path, recursive: false)
-      try file.change(MountChange(set: [.readOnly, .noSetuid, .noDevices]))
-      swrun_execveat(file.fd.rawValue, CommandLine.unsafeArgv, environ)
-    } catch {
-      // A kernel without these calls: a copy in memory that nobody can write either.
-      guard error.errno == .noFunction else { throw error }
-      let copy = try sealedCopy(of: executable.fd)
-      swrun_execveat(copy.fd.rawValue, CommandLine.unsafeArgv, environ)
-    }
+    let file = try unwritable(executable.fd, path)
+    swrun_execveat(file.fd.rawValue, CommandLine.unsafeArgv, environ)
     throw SystemError("execveat", path)
   }
 
-  /// Executes swrun again from a read-only mount of its file. A workload that has its script's first
-  /// line say `#!/proc/self/exe` makes the kernel execute swrun in its place; what it can open then is
+  /// Makes a read-only mount of swrun's file what this process runs from. A workload that has its script's
+  /// first line say `#!/proc/self/exe` makes the kernel execute swrun in its place; what it can open then is
   /// this mount, which nobody can write.
+  ///
+  /// It takes the file's place in memory. With a kernel that cannot change a process's executable (Linux
+  /// before 5.9, or without CONFIG_CHECKPOINT_RESTORE) swrun is executed again from it instead, and begins
+  /// anew: that takes a third of a start.
   ///
   /// Returns where that has been done already.
   ///
@@ -45,7 +41,24 @@ public enum Executable {
     guard CapabilitySet.current().contains("CAP_SYS_ADMIN") else { return }
     let executable = try Descriptor.open("/proc/self/exe", O_RDONLY)
     if isSealed(executable.fd) { return }
-    try seal("/proc/self/exe")
+    let file = try unwritable(executable.fd, "/proc/self/exe")
+    if swrun_become(file.fd.rawValue) == 0 { return }
+    swrun_execveat(file.fd.rawValue, CommandLine.unsafeArgv, environ)
+    throw SystemError("execveat", "/proc/self/exe")
+  }
+
+  /// An executable, opened by a read-only mount of it; from a kernel without the calls for it, a copy in memory.
+  private static func unwritable(
+    _ executable: FileDescriptor, _ path: String
+  ) throws(SystemError) -> Descriptor {
+    do {
+      let file = try DetachedMount(cloning: executable, named: path, recursive: false)
+      try file.change(MountChange(set: [.readOnly, .noSetuid, .noDevices]))
+      return try Descriptor.open(procPath(file.fd), O_RDONLY)
+    } catch {
+      guard error.errno == .noFunction else { throw error }
+      return try sealedCopy(of: executable)
+    }
   }
 
   /// `F_SEAL_*` of fcntl(2): seal, shrink, grow, write.

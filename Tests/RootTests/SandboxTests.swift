@@ -91,13 +91,42 @@ struct SandboxTests {
     }
   }
 
+  @Test(
+    "swrun's executable is on a read-only mount, for which it is executed again only where it must")
+  func seal() throws {
+    try World.with { world in
+      let trace = "\(world.directory)/trace"
+      var fault: [String] = []
+      for executions in 1...2 {
+        let started = try world.host(
+          ["strace", "-e", "trace=execve,execveat,prctl", "-o", trace] + fault
+            + [World.binary, "--rm", "--net", "none", "--", "true"])
+        #expect(started.code == 0, "\(started)")
+        let calls = try readText(trace).split(separator: "\n")
+        #expect(calls.count { $0.hasPrefix("exec") && $0.hasSuffix("= 0") } == executions)
+        // Not all kernels can change a process's executable.
+        let place = calls.filter { $0.hasPrefix("prctl") }
+          .firstIndex { $0.hasPrefix("prctl(PR_SET_MM, ") }
+        fault = ["-e", "inject=prctl:error=EINVAL:when=\(try #require(place) + 1)"]
+      }
+      #expect(try world.swrun("-d", "--name", "web", "--", "sleep", "1000").code == 0)
+      let monitor = try #require(try world.state("web").monitor?.pid)
+      var status = statvfs()
+      #expect(statvfs("/proc/\(monitor)/exe", &status) == 0)
+      #expect(status.f_flag & UInt(ST_RDONLY) != 0)
+      #expect(open("/proc/\(monitor)/exe", O_WRONLY) == -1)
+      #expect(try world.swrun("rm", "-f", "web").code == 0)
+    }
+  }
+
   @Test("the state of swrun is not visible inside")
   func state() throws {
     try World.with { world in
       let result = try world.swrun(
         "--rm", "--", "sh", "-c",
-        "ls -A \(world.directory)/run \(world.directory)/lib /run; tr '\\0' '\\n' < /proc/1/cmdline"
+        "ls -A \(world.directory)/run \(world.directory)/lib /run; tr '\\0' '\\n' < /proc/1/cmdline; echo seen"
       )
+      #expect(result.lines.last == "seen", "\(result)")
       #expect(!result.output.contains("instances"), "\(result)")
       #expect(!result.output.contains("swrun"), "\(result)")
     }

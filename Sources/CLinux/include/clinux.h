@@ -76,16 +76,15 @@ int swrun_prctl(int option, unsigned long a, unsigned long b, unsigned long c, u
 int swrun_ioctl_ptr(int fd, unsigned long request, void *argument);
 int swrun_ioctl_int(int fd, unsigned long request, unsigned long argument);
 
-// Where this program's code and the constants before it are mapped, of which nothing is ever written: whole
-// pages.
-struct swrun_range {
-  void *start;
-  size_t size;
-};
-struct swrun_range swrun_code(void);
-// Unmaps the code and what of the data this process has not written, all of which the kernel maps again when
-// it is used, and waits for ever, epoll_wait(2); nothing else is used between.
+// Unmaps this program's code and the constants before it: of what is used, the kernel maps it again.
+void swrun_unmap_code(void);
+// Unmaps them and what of the data this process has not written, and waits for ever, epoll_wait(2); nothing
+// else of the program is used between.
 int swrun_wait_unmapped(int epoll, struct epoll_event *events, int room);
+// Maps this program anew from `file`, which is its own file opened by another mount, and makes that its
+// executable (/proc/PID/exe): PR_SET_MM_MAP, prctl(2), which needs CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE. All
+// else stays as it is. For a process with one thread. 0, or -1 and errno, and the program goes on all the same.
+int swrun_become(int file);
 
 // The wait status macros of wait(2).
 int swrun_wait_exited(int status);

@@ -1,0 +1,157 @@
+// This process's own image in memory: where its program is mapped, unmapped and mapped anew.
+#include "clinux.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <link.h>
+#include <linux/prctl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+struct range {
+  char *start;
+  size_t size;
+};
+
+// Of the linker, end(3): the first address, the end of the code, the end of the data that is in the file.
+extern char __executable_start[], etext[], edata[];
+
+static struct range pages(const char *start, const char *end) {
+  uintptr_t page = (uintptr_t)getpagesize();
+  uintptr_t first = ((uintptr_t)start + page - 1) / page * page;
+  uintptr_t last = (uintptr_t)end / page * page;
+  return (struct range){(char *)first, last > first ? last - first : 0};
+}
+
+// Bits of Documentation/admin-guide/mm/pagemap.rst: 63 present, 62 swapped out, 61 of a file. What has been
+// written is this process's own and of no file.
+static int is_written(uint64_t entry) { return entry >> 62 && !(entry >> 61 & 1); }
+static int is_of_file(uint64_t entry) { return entry >> 61 == 5; }
+
+static int open_pagemap(void) { return open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC); }
+
+static size_t read_pagemap(int pagemap, const void *start, size_t page, uint64_t *entries, size_t count) {
+  ssize_t size = pread(pagemap, entries, count * 8, (off_t)((uintptr_t)start / page * 8));
+  return size < 0 ? 0 : (size_t)size / 8;
+}
+
+void swrun_unmap_code(void) {
+  struct range code = pages(__executable_start, etext);
+  madvise(code.start, code.size, MADV_DONTNEED);
+}
+
+// In one function, so that nothing is written between the look at a page and its end.
+static void unmap_unwritten(struct range range) {
+  size_t page = (size_t)getpagesize(), count = range.size / page, found = 0;
+  uint64_t entries[512];
+  int pagemap = open_pagemap();
+  for (size_t first = 0; pagemap >= 0 && first < count; first += found) {
+    char *start = range.start + first * page;
+    found = read_pagemap(pagemap, start, page, entries, count - first < 512 ? count - first : 512);
+    if (!found) break;
+    for (size_t i = 0; i < found; i++)
+      if (is_of_file(entries[i])) madvise(start + i * page, page, MADV_DONTNEED);
+  }
+  if (pagemap >= 0) close(pagemap);
+}
+
+int swrun_wait_unmapped(int epoll, struct epoll_event *events, int room) {
+  swrun_unmap_code();
+  unmap_unwritten(pages(etext, edata));
+  return epoll_wait(epoll, events, room, -1);
+}
+
+// No call: before what was written there is back, the table by which libraries are called is empty.
+static void copy_page(char *to, const char *from, size_t page) {
+  volatile uint64_t *target = (volatile uint64_t *)to;
+  for (size_t i = 0; i < page / 8; i++) target[i] = ((const uint64_t *)from)[i];
+}
+
+// Maps a segment anew from `file`, with what this process has written there.
+static int map_anew(int file, int pagemap, uintptr_t base, const ElfW(Phdr) * segment, size_t page) {
+  uintptr_t address = base + segment->p_vaddr, shift = address % page;
+  char *start = (char *)(address - shift);
+  size_t count = (shift + segment->p_filesz + page - 1) / page, size = count * page;
+  off_t offset = (off_t)(segment->p_offset - shift);
+  int protection = (segment->p_flags & PF_R ? PROT_READ : 0) | (segment->p_flags & PF_W ? PROT_WRITE : 0) |
+                   (segment->p_flags & PF_X ? PROT_EXEC : 0);
+  if (!(segment->p_flags & PF_W))
+    return mmap(start, size, protection, MAP_PRIVATE | MAP_FIXED, file, offset) == MAP_FAILED ? -1 : 0;
+
+  size_t room = size + count * sizeof(uint64_t);
+  char *kept = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (kept == MAP_FAILED) return -1;
+  uint64_t *entries = (uint64_t *)(kept + size);
+  int result = -1;
+  if (read_pagemap(pagemap, start, page, entries, count) == count) {
+    for (size_t i = 0; i < count; i++)
+      if (is_written(entries[i])) copy_page(kept + i * page, start + i * page, page);
+    if (mmap(start, size, protection, MAP_PRIVATE | MAP_FIXED, file, offset) != MAP_FAILED) {
+      for (size_t i = 0; i < count; i++)
+        if (is_written(entries[i])) copy_page(start + i * page, kept + i * page, page);
+      result = 0;
+    }
+  }
+  munmap(kept, room);
+  return result;
+}
+
+// What the kernel knows of this process's image (proc_pid_stat(5), fields 26 to 28 and 45 to 51), all of
+// which PR_SET_MM_MAP asks for.
+static int read_image(struct prctl_mm_map *image) {
+  char text[2048];
+  int file = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+  if (file < 0) return -1;
+  ssize_t size = read(file, text, sizeof text - 1);
+  close(file);
+  text[size < 0 ? 0 : size] = 0;
+  char *word = strrchr(text, ')'); // behind the name, field 2, which may have anything in it
+  unsigned long long fields[52] = {0};
+  int field = 3;
+  for (char *next = word ? strtok_r(word + 1, " ", &word) : NULL; next && field < 52; field++) {
+    fields[field] = strtoull(next, NULL, 10);
+    next = strtok_r(NULL, " ", &word);
+  }
+  if (field < 52) return errno = EINVAL, -1;
+  *image = (struct prctl_mm_map){
+      .start_code = fields[26], .end_code = fields[27], .start_stack = fields[28],
+      .start_data = fields[45], .end_data = fields[46], .start_brk = fields[47],
+      .brk = (uintptr_t)sbrk(0), .arg_start = fields[48], .arg_end = fields[49],
+      .env_start = fields[50], .env_end = fields[51],
+  };
+  return 0;
+}
+
+int swrun_become(int file) {
+  const ElfW(Phdr) *headers = (const ElfW(Phdr) *)getauxval(AT_PHDR);
+  size_t count = getauxval(AT_PHNUM), page = (size_t)getpagesize();
+  struct prctl_mm_map image;
+  if (!headers) return errno = ENOSYS, -1;
+  if (read_image(&image)) return -1;
+  image.exe_fd = (uint32_t)file;
+  uintptr_t base = 0;
+  for (size_t i = 0; i < count; i++)
+    if (headers[i].p_type == PT_PHDR) base = (uintptr_t)headers - headers[i].p_vaddr;
+  int pagemap = open_pagemap();
+  if (pagemap < 0) return -1;
+  int result = 0;
+  for (size_t i = 0; i < count && !result; i++)
+    if (headers[i].p_type == PT_LOAD && headers[i].p_filesz)
+      result = map_anew(file, pagemap, base, &headers[i], page);
+  // What the dynamic linker makes read-only once it is relocated.
+  for (size_t i = 0; i < count; i++)
+    if (headers[i].p_type == PT_GNU_RELRO) {
+      uintptr_t start = (base + headers[i].p_vaddr) / page * page;
+      uintptr_t end = (base + headers[i].p_vaddr + headers[i].p_memsz) / page * page;
+      if (end > start) mprotect((void *)start, end - start, PROT_READ);
+    }
+  int reason = errno;
+  close(pagemap);
+  errno = reason;
+  return result ? result : prctl(PR_SET_MM, PR_SET_MM_MAP, &image, sizeof image, 0);
+}
