@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 // This process's own image in memory: where its program is mapped, unmapped and mapped anew.
 #include "clinux.h"
 
@@ -13,21 +14,6 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-struct range {
-  char *start;
-  size_t size;
-};
-
-// Of the linker, end(3): the first address, the end of the code, the end of the data that is in the file.
-extern char __executable_start[], etext[], edata[];
-
-static struct range pages(const char *start, const char *end) {
-  uintptr_t page = (uintptr_t)getpagesize();
-  uintptr_t first = ((uintptr_t)start + page - 1) / page * page;
-  uintptr_t last = (uintptr_t)end / page * page;
-  return (struct range){(char *)first, last > first ? last - first : 0};
-}
-
 // Bits of Documentation/admin-guide/mm/pagemap.rst: 63 present, 62 swapped out, 61 of a file. What has been
 // written is this process's own and of no file.
 static int is_written(uint64_t entry) { return entry >> 62 && !(entry >> 61 & 1); }
@@ -40,29 +26,47 @@ static size_t read_pagemap(int pagemap, const void *start, size_t page, uint64_t
   return size < 0 ? 0 : (size_t)size / 8;
 }
 
-void swrun_unmap_code(void) {
-  struct range code = pages(__executable_start, etext);
-  madvise(code.start, code.size, MADV_DONTNEED);
+// In one function, so that nothing is written between the look at a page and its end.
+static void unmap_unwritten(int pagemap, char *start, size_t size, size_t page) {
+  uint64_t entries[64];
+  for (size_t first = 0, found = 0; first < size / page; first += found) {
+    size_t wanted = size / page - first < 64 ? size / page - first : 64;
+    found = read_pagemap(pagemap, start + first * page, page, entries, wanted);
+    if (!found) return;
+    for (size_t i = 0; i < found; i++)
+      if (is_of_file(entries[i])) madvise(start + (first + i) * page, page, MADV_DONTNEED);
+  }
 }
 
-// In one function, so that nothing is written between the look at a page and its end.
-static void unmap_unwritten(struct range range) {
-  size_t page = (size_t)getpagesize(), count = range.size / page, found = 0;
-  uint64_t entries[512];
-  int pagemap = open_pagemap();
-  for (size_t first = 0; pagemap >= 0 && first < count; first += found) {
-    char *start = range.start + first * page;
-    found = read_pagemap(pagemap, start, page, entries, count - first < 512 ? count - first : 512);
-    if (!found) break;
-    for (size_t i = 0; i < found; i++)
-      if (is_of_file(entries[i])) madvise(start + i * page, page, MADV_DONTNEED);
+// For each object, the program and its libraries, dl_iterate_phdr(3); `argument` is a descriptor of the
+// pagemap, or -1: the data stays.
+static int unmap_object(struct dl_phdr_info *object, size_t unused, void *argument) {
+  size_t page = (size_t)getpagesize();
+  int pagemap = *(int *)argument;
+  for (size_t i = 0; i < object->dlpi_phnum; i++) {
+    const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
+    if (segment->p_type != PT_LOAD) continue;
+    uintptr_t address = object->dlpi_addr + segment->p_vaddr;
+    char *start = (char *)(address / page * page);
+    size_t size = address % page + segment->p_filesz;
+    if (segment->p_flags & PF_W)
+      unmap_unwritten(pagemap, start, size, page);
+    else
+      madvise(start, size, MADV_DONTNEED);
   }
-  if (pagemap >= 0) close(pagemap);
+  (void)unused;
+  return 0;
+}
+
+void swrun_unmap_code(void) {
+  int pagemap = -1;
+  dl_iterate_phdr(unmap_object, &pagemap);
 }
 
 int swrun_wait_unmapped(int epoll, struct epoll_event *events, int room) {
-  swrun_unmap_code();
-  unmap_unwritten(pages(etext, edata));
+  int pagemap = open_pagemap();
+  dl_iterate_phdr(unmap_object, &pagemap);
+  if (pagemap >= 0) close(pagemap);
   return epoll_wait(epoll, events, room, -1);
 }
 

@@ -76,9 +76,10 @@ int swrun_prctl(int option, unsigned long a, unsigned long b, unsigned long c, u
 int swrun_ioctl_ptr(int fd, unsigned long request, void *argument);
 int swrun_ioctl_int(int fd, unsigned long request, unsigned long argument);
 
-// Unmaps this program's code and the constants before it: of what is used, the kernel maps it again.
+// Unmaps the code and the constants of this program and of its libraries: of what is used, the kernel maps it
+// again.
 void swrun_unmap_code(void);
-// Unmaps them and what of the data this process has not written, and waits for ever, epoll_wait(2); nothing
+// Unmaps them and what of the data this process has not written, and waits for ever, epoll_wait(2); little
 // else of the program is used between.
 int swrun_wait_unmapped(int epoll, struct epoll_event *events, int room);
 // Maps this program anew from `file`, which is its own file opened by another mount, and makes that its
