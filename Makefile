@@ -14,7 +14,7 @@ BENCH_PACKAGES = bubblewrap crun runc systemd-container docker.io conmon iperf3 
 # calls is left out. The compiler calls metadata accessors, where the runtime would search all conformances by name.
 # The executable has its fixed place (as those of Go's tools have), so that nothing in it is relocated, nor made this
 # process's own memory; libraries, stack and heap stay at random. No library is looked for beside it ($$ORIGIN).
-# Link-time optimisation gives each variable a section, and the linker puts those that a start uses side by side.
+# Link-time optimisation gives each function and variable a section; the linker puts those that a start uses side by side.
 empty :=
 SWIFTC = -Xswiftc $(empty)
 CLANG = -Xswiftc -Xclang-linker -Xswiftc $(empty)
@@ -22,7 +22,7 @@ RELEASE = -c release --experimental-lto-mode full --disable-local-rpath \
   --pkg-config-path $(CURDIR)/$(BUILD)/static $(SWIFTC)-static-stdlib \
   $(SWIFTC)-Xfrontend $(SWIFTC)-disable-concrete-type-metadata-mangled-name-accessors \
   $(SWIFTC)-use-ld=lld -Xlinker -L$(CURDIR)/$(BUILD)/static -Xlinker --gc-sections -Xlinker --no-export-dynamic \
-  -Xlinker --symbol-ordering-file=$(CURDIR)/Tests/Harness/hot-data -Xlinker --no-warn-symbol-ordering \
+  -Xlinker --symbol-ordering-file=$(CURDIR)/Tests/Harness/hot-symbols -Xlinker --no-warn-symbol-ordering \
   $(CLANG)-static-libgcc $(CLANG)-no-pie
 
 all: binary ## Build the release binary, .build/swrun (the default)
@@ -90,8 +90,9 @@ bench: binary test-deps ## Measure beside the peers, and renew the README's tabl
 	@install -D $$($(SWIFT) build $(RELEASE) --show-bin-path)/attach-bench $(BUILD)/bench/attach
 	@python3 -B Tests/Bench/bench.py --rounds $(ROUNDS)
 
-hot-data: binary ## Find out anew which variables a start uses, as the order for the linker
-	@Tests/Harness/hot-data.py $$($(SWIFT) build $(RELEASE) --show-bin-path)/swrun
+hot-symbols: binary test-deps ## Find out anew what a start uses, as the order for the linker
+	@Tests/Harness/packages.sh runc
+	@unshare --net --mount Tests/Harness/hot-symbols.py $$($(SWIFT) build $(RELEASE) --show-bin-path)/swrun
 
 lint: ## Check the format of the sources
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests
@@ -102,4 +103,4 @@ clean: ## Remove what was built
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile | expand -t 14
 
-.PHONY: all binary install uninstall deps test-deps demo build-tests test test-unit test-root test-guest bench hot-data lint clean help
+.PHONY: all binary install uninstall deps test-deps demo build-tests test test-unit test-root test-guest bench hot-symbols lint clean help
