@@ -223,11 +223,19 @@ public struct InstanceStore: Sendable {
       .sorted { $0.created < $1.created }
   }
 
-  /// Publishes the state, and before it what it says of slaves. Who reads that alone is told of an address
-  /// no later than who reads the state.
+  /// Publishes the state and what it says of slaves. Who reads that alone is told of an address no later than
+  /// who reads the state, and of the end no earlier.
   func write(_ state: InstanceState) throws {
-    SlaveRecord.publish(SlaveRecord.line(state), in: directory(state.id))
+    let line = SlaveRecord.line(state)
+    if line != SlaveRecord.ofEnded { SlaveRecord.publish(line, in: directory(state.id)) }
     try writeAtomically(try JSON.text(state), to: "\(directory(state.id))/state.json")
+    if line == SlaveRecord.ofEnded { SlaveRecord.publish(line, in: directory(state.id)) }
+  }
+
+  /// Whether an instance's end is known to be written down, by a system call. Where it is not known, the
+  /// state tells.
+  func isEnded(_ id: String) -> Bool {
+    (try? readLink("\(directory(id))/\(SlaveRecord.name)")) == SlaveRecord.ofEnded
   }
 
   func write(_ spec: Spec, of id: String) throws {

@@ -106,10 +106,10 @@ struct NetworkClaims {
 
   /// Gives back all that the instance has.
   func releaseAll(_ records: [InstanceState.NetworkRecord]) {
-    // Who has no interface needs nothing, and waits for nobody.
+    // Who has nothing that others could have waits for nobody.
     let hasResources = (try? store.hostResources().hasAny(id)) == true
-    guard !records.isEmpty || hasResources, let lock = try? store.networks.hold(),
-      var host = try? NetlinkSocket()
+    guard hasResources || records.contains(where: { $0.name != nil }),
+      let lock = try? store.networks.hold(), var host = try? NetlinkSocket()
     else { return }
     giveBack(records, user: id, &host)
     _ = consume lock

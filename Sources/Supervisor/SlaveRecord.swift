@@ -9,16 +9,20 @@ import Network
 ///     DEVICE:INODE|INDEX,KIND,MODE,FLAGS,ADDRESS,...|...|FINGERPRINT
 ///
 /// for the network namespace of the parents, the interfaces, and all that stands before; `-` for an
-/// instance that has none. A line that is missing or wrong says nothing, and the state counts: an older
+/// instance that has none, `.` for one whose end is written down, so that nothing of it has to be put right. A line that is missing or wrong says nothing, and the state counts: an older
 /// swrun writes none.
 enum SlaveRecord {
   static let name = "slaves"
   /// Bytes; the target of a symbolic link is shorter than `PATH_MAX`.
   static let longest = 4000
 
+  static let ofNone = "-"
+  static let ofEnded = "."
+
   /// - Returns: `nil` for what is not understood, or longer than a line can be.
   static func line(_ state: InstanceState) -> String? {
-    if state.status.isAtRest || state.networks.isEmpty { return "-" }
+    if !state.isLeft { return ofEnded }
+    if state.status.isAtRest || state.networks.isEmpty { return ofNone }
     let host = state.hostNamespace
     var line = "\(host.device):\(host.inode)|"
     for record in state.networks {
@@ -79,7 +83,7 @@ struct RecordedSlaves {
   /// - Parameter owner: whose it is.
   /// - Returns: false for what is no such line.
   mutating func add(_ line: UnsafeBufferPointer<UInt8>, of owner: () -> String) -> Bool {
-    if line.count == 1, line[0] == UInt8(ascii: "-") { return true }
+    if line.count == 1, line[0] == UInt8(ascii: "-") || line[0] == UInt8(ascii: ".") { return true }
     guard let last = line.lastIndex(of: UInt8(ascii: "|")) else { return false }
     let body = UnsafeBufferPointer(rebasing: line[...last])
     guard Self.hexadecimal(line[(last + 1)...]) == fingerprint(body) else { return false }

@@ -17,9 +17,17 @@ public struct Sweeper {
   /// The same for who has the lock.
   func sweepHolding(_: borrowing FileLock) throws {
     let ids = store.ids()
+    try sweep(ids, among: ids)
+  }
+
+  /// - Parameters:
+  ///   - ids: the instances that are looked at.
+  ///   - known: all that there are.
+  private func sweep(_ ids: [String], among known: [String]) throws {
     let failure = putRight(among: ids)
-    let known = Set(ids)
-    for id in directoryEntries("\(store.stateDirectory)/logs")
+    let logs = directoryEntries("\(store.stateDirectory)/logs")
+    let known = logs.isEmpty ? [] : Set(known)
+    for id in logs
     where !known.contains(id) && !store.outlivesReboot(id)
       && FileIdentity(path: "\(store.directory(id)).corrupt") == nil
     {
@@ -45,11 +53,13 @@ public struct Sweeper {
       let place = Int((random >> 33) % UInt64(count))
       if place < Self.some { chosen[place] = String(cString: name) }
     }
+    let ids = chosen.filter(InstanceStore.isID)
+    let open = ids.filter { !store.isEnded($0) }
     if count <= Self.some {
-      try sweepHolding(lock)
+      try sweep(open, among: ids)
       return true
     }
-    if let failure = putRight(among: chosen.filter(InstanceStore.isID)) { throw failure }
+    if let failure = putRight(among: open) { throw failure }
     return false
   }
 
@@ -73,12 +83,10 @@ public struct Sweeper {
   /// The same for one that nobody watches.
   private func isLeft(_ id: String) -> Bool {
     switch store.recorded(id) {
-    case .nothing, .unreadable: return true
+    case .nothing, .unreadable: true
     // Nobody guesses at what it may mean.
-    case .newer: return false
-    // Or it was on its way out with --rm.
-    case .state(let state):
-      return !state.status.isAtRest || (state.status == .exited && state.removed)
+    case .newer: false
+    case .state(let state): state.isLeft
     }
   }
 
@@ -153,6 +161,10 @@ public struct Sweeper {
 }
 
 extension InstanceState {
+  /// Whether there is something to put right, once nobody watches the instance: or it was on its way out
+  /// with `--rm`.
+  var isLeft: Bool { !status.isAtRest || (status == .exited && removed) }
+
   fileprivate var isOfThisBoot: Bool { (try? bootIdentity()) == bootId }
 
   /// What it is once its monitor was killed, or the machine was started again.

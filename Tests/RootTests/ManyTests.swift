@@ -67,7 +67,8 @@ struct ManyTests {
     let trace = "\(world.directory)/trace"
     let others = Set(directoryEntries("\(world.directory)/run/instances"))
     let result = try world.host(
-      ["strace", "-f", "-e", "trace=openat,readlinkat", "-o", trace, World.binary, "--rm"] + words
+      ["strace", "-f", "-e", "trace=openat,readlink,readlinkat", "-o", trace, World.binary, "--rm"]
+        + words
         + ["--", "true"])
     try #require(result.code == 0, "\(result)")
     return try readText(trace).split(separator: "\n").compactMap { line in
@@ -85,12 +86,37 @@ struct ManyTests {
         try started(world, "n\(number)", "macvlan:eth0,ip=10.20.20.\(number)")
       }
       let none = try looks(world, "--net", "none")
-      #expect(Set(none) == ["lock"] && none.count == 6, "\(none)")
+      // To sweep: whether it has ended, and whether it lives.
+      #expect(
+        none.sorted() == Array(repeating: "lock", count: 6) + Array(repeating: "slaves", count: 6))
       let one = try looks(world, "--net", "macvlan:eth0,ip=10.20.20.9")
-      #expect(one.filter { $0 == "slaves" }.count == 6, "\(one)")
-      // To sweep, and whether one of those on the parent lives.
+      #expect(one.filter { $0 == "slaves" }.count == 12, "\(one)")
+      // And whether one of those on the parent lives.
       #expect(one.filter { $0 == "lock" }.count == 7, "\(one)")
       #expect(!one.contains("state.json"), "\(one)")
+    }
+  }
+
+  @Test("of an instance that has ended a start reads that it has, and nothing else")
+  func ended() throws {
+    try World.with { world in
+      for number in 0..<4 {
+        let network = number % 2 == 0 ? "none" : "macvlan:eth0,ip=10.20.20.2"
+        let result = try world.swrun("--name", "e\(number)", "--net", network, "--", "true")
+        try #require(result.code == 0, "\(result)")
+      }
+      #expect(try looks(world, "--net", "none") == Array(repeating: "slaves", count: 4))
+      // Who looks at all trusts the states alone.
+      try started(world, "web", "none")
+      try kill(monitorOf: "web", world)
+      let record = "\(try directory(world, "web"))/slaves"
+      unlink(record)
+      #expect(symlink(".", record) == 0)
+      let states = try world.swrun("ps", "-a", "--format", "{{.Names}} {{.State}}").lines
+      #expect(states.contains("web exited"), "\(states)")
+      let ids = try world.swrun("ps", "-aq").lines
+      #expect(try world.swrun(["rm"] + ids).code == 0)
+      #expect(try world.leftovers() == [])
     }
   }
 
@@ -143,7 +169,7 @@ struct ManyTests {
       let path = "\(try directory(world, "shop"))/slaves"
       #expect(try world.swrun("stop", "-t", "0", "shop").code == 0)
       #expect(try isFree(first) && isFree(second))
-      #expect(try readLink(path) == "-")
+      #expect(try readLink(path) == ".")
       #expect(try world.swrun("start", "shop").code == 0)
       #expect(try !isFree(first))
       #expect(try world.swrun("rm", "-f", "shop").code == 0)
