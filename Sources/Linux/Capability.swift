@@ -20,12 +20,12 @@ public struct CapabilitySet: Hashable, Sendable {
 
   /// The bit of one name, in any of the spellings that ``init(names:)`` takes.
   public static func bit(of name: String) -> UInt64? {
-    var full = name.lowercased()
-    if !full.hasPrefix("cap_") { full = "cap_" + full }
-    var value: cap_value_t = 0
     // libcap would stop at it, and take what stands before it.
     guard !name.utf8.contains(0) else { return nil }
-    return cap_from_name(full, &value) == 0 ? UInt64(value) : nil
+    let isFull = zip(name.utf8, "cap_".utf8).lazy.filter { $0 | 0x20 == $1 | 0x20 }.count == 4
+    var value: cap_value_t = 0
+    // It takes them in any case.
+    return cap_from_name(isFull ? name : "cap_" + name, &value) == 0 ? UInt64(value) : nil
   }
 
   /// Upper-case names with `CAP_`, in the order of their numbers.
@@ -86,7 +86,9 @@ public struct CapabilitySet: Hashable, Sendable {
   /// Takes every capability that is not in this set out of the bounding set and empties the ambient
   /// set: no later execve(2) can give them back. Needs `CAP_SETPCAP`.
   public func limitBounding() throws(SystemError) {
-    try check("prctl", "PR_CAP_AMBIENT", cap_reset_ambient())
+    // libcap's cap_reset_ambient(3) asks for each one first.
+    let (ambient, clearAll) = (CInt(47), UInt(4))  // PR_CAP_AMBIENT, linux/prctl.h
+    try check("prctl", "PR_CAP_AMBIENT", swrun_prctl(ambient, clearAll, 0, 0, 0))
     for bit in 0..<cap_value_t(cap_max_bits()) where bits & (1 << UInt64(bit)) == 0 {
       try check("prctl", "PR_CAPBSET_DROP", cap_drop_bound(bit))
     }

@@ -30,7 +30,10 @@ public struct CgroupHierarchy: Sendable {
     let path = own.map { "/proc/self/fd/\($0.mount.fd.rawValue)" } ?? mount.path
     guard let text = try? readText("\(path)/cgroup.controllers") else { return nil }
     mountPoint = mount.path
-    controllers = Set(text.split(whereSeparator: \.isWhitespace).map(String.init))
+    controllers = Set(
+      text.utf8.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\n") }.map {
+        String(Substring($0))
+      })
     // Nobody's but the host's root, whatever the mount says.
     isReadOnly = mount.isReadOnly || access(path, W_OK) != 0
     self.own = own
@@ -111,8 +114,8 @@ public struct CgroupHierarchy: Sendable {
   /// The version 2 cgroup of a process, as `/proc/PID/cgroup` has it; `nil` where it has ended.
   public static func path(of pid: String = "self") -> String? {
     guard let text = try? readText("/proc/\(pid)/cgroup") else { return nil }
-    let line = text.split(separator: "\n").first { $0.hasPrefix("0::") }
-    return line.map { String($0.dropFirst(3)) }
+    let line = text.utf8.split(separator: UInt8(ascii: "\n")).first { $0.starts(with: "0::".utf8) }
+    return line.map { String(Substring($0.dropFirst(3))) }
   }
 
   /// Whether systemd is the init system and so the one that hands out cgroups, sd_booted(3).

@@ -22,8 +22,8 @@ public struct IDMap: Hashable, Sendable, Codable {
   /// Reads the kernel's table; `nil` for what is none.
   public init?(parsing text: String) {
     ranges = []
-    for line in text.split(separator: "\n") {
-      let numbers = line.split(separator: " ").map { UInt32($0) }
+    for line in text.utf8.split(separator: UInt8(ascii: "\n")) {
+      let numbers = line.split(separator: UInt8(ascii: " ")).map { UInt32(Substring($0)) }
       guard numbers.count == 3, let inside = numbers[0], let outside = numbers[1],
         let size = numbers[2]
       else { return nil }

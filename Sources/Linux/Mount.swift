@@ -30,16 +30,20 @@ public struct DetachedMount: ~Copyable, Sendable {
   private var path: String { procPath(fd) }
 
   /// Changes attributes of it, and where `recursive` of all mounts below it.
+  ///
+  /// - Parameter isolating: makes them private by the same call.
   public borrowing func change(
-    _ change: MountChange, recursive: Bool = false
+    _ change: MountChange, recursive: Bool = false, isolating: Bool = false
   ) throws(SystemError) {
+    if isClassic, isolating { try propagate(MountPropagation(.private, isRecursive: recursive)) }
     if change.isEmpty { return }
     if isClassic { return try remount(change, recursive: recursive) }
     let flags = Self.emptyPath | (recursive ? Self.recursiveFlag : 0)
     try check(
       "mount_setattr", "",
       swrun_mount_setattr(
-        fd.rawValue, "", flags, UInt64(change.set.rawValue), UInt64(change.clear.rawValue), 0, 0))
+        fd.rawValue, "", flags, UInt64(change.set.rawValue), UInt64(change.clear.rawValue),
+        isolating ? UInt64(MS_PRIVATE) : 0, 0))
   }
 
   /// Has what is mounted below it and its peers seen or not seen there.

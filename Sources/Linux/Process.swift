@@ -30,12 +30,14 @@ public struct ProcessIdentity: Hashable, Sendable, Codable {
 
   /// Reads the start time of a process that is running now; `nil` if there is none.
   public init?(pid: Int32) {
-    guard pid > 0, let line = try? readText("/proc/\(pid)/stat"),
+    guard pid > 0, let line = try? readFile("/proc/\(pid.description)/stat"),
       // The command may itself hold blanks and parentheses: what follows the last one counts.
-      let end = line.lastIndex(of: ")")
+      let end = line.lastIndex(of: UInt8(ascii: ")"))
     else { return nil }
-    let fields = line[line.index(after: end)...].split(separator: " ")
-    guard fields.count > 19, let time = UInt64(fields[19]) else { return nil }
+    let fields = line[(end + 1)...].split(separator: UInt8(ascii: " "), maxSplits: 20)
+    guard fields.count > 19, let time = UInt64(String(decoding: fields[19], as: UTF8.self)) else {
+      return nil
+    }
     self.init(pid: pid, startTime: time)
   }
 

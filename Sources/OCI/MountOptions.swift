@@ -35,21 +35,40 @@ public struct MountOptions: Hashable, Sendable {
 
   private typealias Attribute = (attribute: MountAttributes, isSet: Bool)
 
-  private static let simple: [String: Attribute] = [
-    "ro": (.readOnly, true), "rw": (.readOnly, false), "nosuid": (.noSetuid, true),
-    "suid": (.noSetuid, false), "nodev": (.noDevices, true), "dev": (.noDevices, false),
-    "noexec": (.noExecute, true), "exec": (.noExecute, false),
-    "nodiratime": (.noDirectoryAccessTime, true), "diratime": (.noDirectoryAccessTime, false),
-    "nosymfollow": (.noSymbolicLinks, true), "symfollow": (.noSymbolicLinks, false),
-  ]
+  private static func simple(_ option: String) -> Attribute? {
+    switch option {
+    case "ro": (.readOnly, true)
+    case "rw": (.readOnly, false)
+    case "nosuid": (.noSetuid, true)
+    case "suid": (.noSetuid, false)
+    case "nodev": (.noDevices, true)
+    case "dev": (.noDevices, false)
+    case "noexec": (.noExecute, true)
+    case "exec": (.noExecute, false)
+    case "nodiratime": (.noDirectoryAccessTime, true)
+    case "diratime": (.noDirectoryAccessTime, false)
+    case "nosymfollow": (.noSymbolicLinks, true)
+    case "symfollow": (.noSymbolicLinks, false)
+    default: nil
+    }
+  }
 
-  private static let superblock: [String: (flag: FileSystemFlags, isSet: Bool)] = [
-    "sync": (.synchronous, true), "async": (.synchronous, false),
-    "dirsync": (.synchronousDirectories, true), "mand": (.mandatoryLocks, true),
-    "nomand": (.mandatoryLocks, false), "silent": (.silent, true), "loud": (.silent, false),
-    "iversion": (.inodeVersions, true), "noiversion": (.inodeVersions, false),
-    "lazytime": (.lazyTimes, true), "nolazytime": (.lazyTimes, false),
-  ]
+  private static func superblock(_ option: String) -> (flag: FileSystemFlags, isSet: Bool)? {
+    switch option {
+    case "sync": (.synchronous, true)
+    case "async": (.synchronous, false)
+    case "dirsync": (.synchronousDirectories, true)
+    case "mand": (.mandatoryLocks, true)
+    case "nomand": (.mandatoryLocks, false)
+    case "silent": (.silent, true)
+    case "loud": (.silent, false)
+    case "iversion": (.inodeVersions, true)
+    case "noiversion": (.inodeVersions, false)
+    case "lazytime": (.lazyTimes, true)
+    case "nolazytime": (.lazyTimes, false)
+    default: nil
+    }
+  }
 
   public init(_ mount: Spec.Mount) {
     if mount.type == "bind" { bind = .one }
@@ -63,7 +82,7 @@ public struct MountOptions: Hashable, Sendable {
   }
 
   private mutating func take(_ option: String, at index: Int) {
-    if let flag = Self.superblock[option] {
+    if let flag = Self.superblock(option) {
       flags = flag.isSet ? flags.union(flag.flag) : flags.subtracting(flag.flag)
     } else if let propagation = MountPropagation(option) {
       self.propagation = propagation
@@ -107,7 +126,7 @@ public struct MountOptions: Hashable, Sendable {
   }
 
   private static func change(_ change: inout MountChange, by option: String) -> Bool {
-    if let (attribute, isSet) = simple[option] {
+    if let (attribute, isSet) = simple(option) {
       if isSet {
         change.set.insert(attribute)
         change.clear.remove(attribute)
@@ -145,7 +164,7 @@ public struct MountOptions: Hashable, Sendable {
         let name = String(option.prefix { $0 != "=" })
         if data.contains(where: { $0.key == name }) || option == "tmpcopyup" {
           object("\(option.debugDescription) is no option of a bind mount", at: index)
-        } else if let flag = Self.superblock[option], flag.isSet, flags.contains(flag.flag) {
+        } else if let flag = Self.superblock(option), flag.isSet, flags.contains(flag.flag) {
           object(
             "\(option.debugDescription) is the file system's, not a bind mount's of it", at: index)
         }
@@ -177,7 +196,26 @@ public struct MountOptions: Hashable, Sendable {
 extension Spec {
   /// A path without `.`, empty parts and a `/` at the end, for comparing; `..` stays.
   public static func plainPath(_ path: String) -> String {
-    "/" + path.split(separator: "/").filter { $0 != "." }.joined(separator: "/")
+    isPlain(path.utf8)
+      ? path : "/" + path.split(separator: "/").filter { $0 != "." }.joined(separator: "/")
+  }
+
+  /// As nearly all are.
+  private static func isPlain(_ path: String.UTF8View) -> Bool {
+    let (slash, dot) = (UInt8(ascii: "/"), UInt8(ascii: "."))
+    guard path.first == slash else { return false }
+    // What the last part is, by its length, and whether it is a dot.
+    var (length, isDot) = (0, false)
+    for byte in path.dropFirst() {
+      if byte == slash {
+        if length == 0 || isDot { return false }
+        (length, isDot) = (0, false)
+      } else {
+        length += 1
+        isDot = length == 1 && byte == dot
+      }
+    }
+    return path.count == 1 || (length > 0 && !isDot)
   }
 
   /// What a remount without `bind` changes: options of a whole file system, which only one of this

@@ -96,10 +96,15 @@ public struct LaunchPlan: Hashable, Sendable {
           "the working directory \(process.cwd.debugDescription) is not an absolute path")
       }
       let sets = process.capabilities
-      bounding = try Self.set(sets.bounding)
+      let bounding = try Self.set(sets.bounding)
+      // Most are the same.
+      func set(_ names: [String]) throws(SandboxError) -> CapabilitySet {
+        names == sets.bounding ? bounding : try Self.set(names)
+      }
+      self.bounding = bounding
       capabilities = ProcessCapabilities(
-        effective: try Self.set(sets.effective), permitted: try Self.set(sets.permitted),
-        inheritable: try Self.set(sets.inheritable),
+        effective: try set(sets.effective), permitted: try set(sets.permitted),
+        inheritable: try set(sets.inheritable),
         // The kernel raises none that is not inheritable, and `runc spec` asks for some: as with runc
         // and crun they are left out.
         ambient: try Self.set(sets.ambient.filter(sets.inheritable.contains)))

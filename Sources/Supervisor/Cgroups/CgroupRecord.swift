@@ -15,6 +15,9 @@ public struct CgroupRecord: Hashable, Sendable, Codable {
     inode = identity.inode
   }
 
+  /// Whether a path can be nobody else's: the instance's id is in it.
+  static func isOwn(_ path: String) -> Bool { path.hasPrefix("\(CgroupPlacement.parent)/") }
+
   /// Opens it; `nil` where it has gone, or another has its place.
   func open() throws -> Cgroup? {
     guard let hierarchy = CgroupHierarchy.current else { return nil }
@@ -25,8 +28,8 @@ public struct CgroupRecord: Hashable, Sendable, Codable {
     }
     let identity = try cgroup.identity()
     if device == nil {
-      // Its maker was killed before it wrote this down. A path with the instance's id in it is its.
-      return path.hasPrefix("\(CgroupPlacement.parent)/") ? .some(cgroup) : nil
+      // Its maker was killed before it wrote this down.
+      return Self.isOwn(path) ? .some(cgroup) : nil
     }
     return identity.device == device && identity.inode == inode ? .some(cgroup) : nil
   }

@@ -33,8 +33,9 @@ final class InstanceCgroup {
       path = try SystemdScope(name: name, slice: slice, description: "swrun \(record.state.name)")
         .enter(hierarchy)
     }
-    // Before it is made, so that who comes after a crash knows where to look.
-    try record.update { $0.cgroup = CgroupRecord(path: path) }
+    if record.state.cgroup != CgroupRecord(path: path) {
+      try record.update { $0.cgroup = CgroupRecord(path: path) }
+    }
     do { cgroup = try Cgroup(making: path, in: hierarchy) } catch {
       // What is there is not ours.
       try? record.update { $0.cgroup = nil }
@@ -52,7 +53,8 @@ final class InstanceCgroup {
     self.record = record
     do {
       let identity = try cgroup.identity()
-      try record.update { $0.cgroup?.identify(identity) }
+      // One with the instance's id in its path is known by that until the next change of the state.
+      try record.update(publishing: !CgroupRecord.isOwn(path)) { $0.cgroup?.identify(identity) }
       try Self.prepare(cgroup, plan, hierarchy)
       events = cgroup.has("memory.events") ? try cgroup.open("memory.events", O_RDONLY) : nil
     } catch {

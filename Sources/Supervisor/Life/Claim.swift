@@ -76,6 +76,10 @@ struct Claim: ~Copyable {
         state.userMaps = InstanceState.UserMaps(spec.userNamespace)
       }
       state.names = draft.names.record(hostGateway: gateway)
+      // Before it is made, so that who comes after a crash knows where to look.
+      if case .directory(let path) = preparation.placement?.place {
+        state.cgroup = CgroupRecord(path: path)
+      }
       try draft.names.make(state, in: store)
       try store.write(spec, of: id)
       // Who waits for a foreground instance's end asks for no unit of it.
