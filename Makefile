@@ -23,13 +23,13 @@ RELEASE = -c release --experimental-lto-mode full --disable-local-rpath \
   $(SWIFTC)-Xfrontend $(SWIFTC)-disable-concrete-type-metadata-mangled-name-accessors \
   $(SWIFTC)-use-ld=lld -Xlinker -L$(CURDIR)/$(BUILD)/static -Xlinker --gc-sections -Xlinker --no-export-dynamic \
   -Xlinker --symbol-ordering-file=$(CURDIR)/Tests/Harness/hot-symbols -Xlinker --no-warn-symbol-ordering \
-  $(CLANG)-static-libgcc $(CLANG)-no-pie $(CLANG)-L$(CURDIR)/$(BUILD)/static
+  $(CLANG)-static-libgcc $(CLANG)-no-pie
 
 all: binary ## Build the release binary, .build/swrun (the default)
 
 binary: deps
 	@mkdir -p $(BUILD)/static
-	@ln -sf $$(gcc -print-file-name=libstdc++.a) $$(gcc -print-file-name=libm.a) $(BUILD)/static/
+	@ln -sf $$(gcc -print-file-name=libstdc++.a) $(BUILD)/static/
 	@for library in seccomp cap; do pkg-config --print-errors --exists lib$$library && printf \
 	  'Name: %s\nVersion: %s\nDescription: linked in\nLibs: -l:lib%s.a\n' $$library \
 	  $$(pkg-config --modversion lib$$library) $$library >$(BUILD)/static/lib$$library.pc || exit 1; done

@@ -10,7 +10,7 @@ public struct CapabilitySet: Hashable, Sendable {
 
   /// From names such as `CAP_NET_RAW`, `net_raw` or `NET_RAW`; `nil` for the first that libcap does
   /// not know.
-  public init?(names: some Sequence<String>) {
+  public init?(names: [String]) {
     self.init()
     for name in names {
       guard let bit = Self.bit(of: name) else { return nil }
