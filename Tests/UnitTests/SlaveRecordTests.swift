@@ -58,7 +58,7 @@ struct SlaveRecordTests {
     #expect(told([line], host: FileIdentity(device: 4, inode: 6)) == [])
     #expect(SlaveRecord.line(try state("")) == "-" && told(["-"]) == [])
     let ended = try state(network("macvlan:eth0", index: 2, ["10.20.20.2/24"]), status: "exited")
-    #expect(SlaveRecord.line(ended) == "-")
+    #expect(SlaveRecord.line(ended) == ".")
   }
 
   @Test("slaves of one kind on one parent are one, of somebody who lives")
