@@ -90,9 +90,12 @@ bench: binary test-deps ## Measure beside the peers, and renew the README's tabl
 	@install -D $$($(SWIFT) build $(RELEASE) --show-bin-path)/attach-bench $(BUILD)/bench/attach
 	@python3 -B Tests/Bench/bench.py --rounds $(ROUNDS)
 
+# With the linker's map, which tells what has a section of its own.
+hot-symbols: RELEASE += -Xlinker -Map=$(CURDIR)/$(BUILD)/static/swrun.map
 hot-symbols: binary test-deps ## Find out anew what a start uses, as the order for the linker
 	@Tests/Harness/packages.sh runc
-	@unshare --net --mount Tests/Harness/hot-symbols.py $$($(SWIFT) build $(RELEASE) --show-bin-path)/swrun
+	@unshare --net --mount Tests/Harness/hot-symbols.py $$($(SWIFT) build $(RELEASE) --show-bin-path)/swrun \
+	  $(BUILD)/static/swrun.map
 
 lint: ## Check the format of the sources
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests

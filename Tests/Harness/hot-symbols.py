@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""hot-symbols.py EXECUTABLE: writes to hot-symbols which functions and zero-initialised variables a start uses.
+"""hot-symbols.py EXECUTABLE MAP: writes to hot-symbols which functions and zero-initialised variables a start uses.
 
 The linker puts these side by side (see RELEASE in the Makefile). Each 64 KB of the program in which anything is
 executed is a page fault of each process, and a start uses some 3 % of all functions. Most of the variables are single
 words that Swift's runtime fills in, and each page with one of them is memory of a monitor's own. EXECUTABLE is what
-was linked, with its symbols; it needs network and mount namespaces of its own, which end with it. A list that is out of date does no harm but to time and memory.
+was linked, with its symbols, and MAP what the linker wrote of it; network and mount namespaces of its own are needed,
+which end with it. A list that is out of date does no harm but to time and memory.
 """
-import ctypes, json, os, signal, subprocess, sys, tempfile, time
+import bisect, ctypes, json, os, re, signal, subprocess, sys, tempfile, time
 
 executable = os.path.abspath(sys.argv[1])
 
@@ -19,6 +20,15 @@ def symbols(kinds):
             yield int(words[0], 16), int(words[1], 16), words[3]
 
 
+def sections():
+    """Begin and size of all sections of code, as they came to the linker."""
+    begin = re.compile(r" *([0-9a-f]+) +[0-9a-f]+ +([0-9a-f]+) +[0-9]+ .*:\(\.text")
+    with open(sys.argv[2]) as file:
+        for line in file:
+            if found := begin.match(line):
+                yield int(found[1], 16), int(found[2], 16)
+
+
 class Breakpoints:
     """Which functions processes enter: one breakpoint at the begin of each, which goes when it is met."""
 
@@ -29,8 +39,8 @@ class Breakpoints:
     INT3 = 0xCC
 
     def __init__(self):
-        self.names = {address: name for address, _, name in symbols("tTwW")}
-        self.first, self.end = min(self.names), max(self.names) + 1
+        self.functions = {address: (name, size) for address, size, name in symbols("tTwW")}
+        self.first, self.end = min(self.functions), max(self.functions) + 1
         self.entered = {}
         library = ctypes.CDLL(None, use_errno=True)
         self.call = library.ptrace
@@ -50,7 +60,7 @@ class Breakpoints:
             memory.seek(self.first)
             text = memory.read(self.end - self.first)
             patched = bytearray(text)
-            for address in self.names:
+            for address in self.functions:
                 patched[address - self.first] = self.INT3
             memory.seek(self.first)
             memory.write(patched)
@@ -76,13 +86,13 @@ class Breakpoints:
 
     def enter(self, pid, text):
         address = self.call(self.PEEK_USER, pid, self.POINTER, None) - 1
-        if address not in self.names:
+        if address not in self.functions:
             return signal.SIGTRAP
         with open(f"/proc/{pid}/mem", "r+b", 0) as memory:
             memory.seek(address)
             memory.write(text[address - self.first :][:1])
         self.call(self.POKE_USER, pid, self.POINTER, address)
-        self.entered.setdefault(self.names[address])
+        self.entered.setdefault(address)
         return 0
 
 
@@ -119,7 +129,14 @@ def functions(directory):
     breakpoints.run(program, "exec", "one", "true")
     breakpoints.run(program, "ps")
     subprocess.run([program, "rm", "-f", "one"], check=True)
-    return list(breakpoints.entered)
+    # Where many functions share a section, one brings all with it.
+    known = sorted(sections())
+    own = []
+    for address in breakpoints.entered:
+        name, size = breakpoints.functions[address]
+        if known[bisect.bisect(known, (address, sys.maxsize)) - 1][1] <= 2 * size + 256:
+            own.append(name)
+    return own
 
 
 def used(pid):
