@@ -16,7 +16,10 @@ public enum Executable {
   /// - Parameter path: the file, as it is called in this mount namespace.
   public static func seal(_ path: String) throws -> Never {
     let executable = try Descriptor.open(path, O_RDONLY)
-    let file = try unwritable(executable.fd, path)
+    try executeAgain(try unwritable(executable.fd, path), path)
+  }
+
+  private static func executeAgain(_ file: borrowing Descriptor, _ path: String) throws -> Never {
     swrun_execveat(file.fd.rawValue, CommandLine.unsafeArgv, environ)
     throw SystemError("execveat", path)
   }
@@ -43,8 +46,7 @@ public enum Executable {
     if isSealed(executable.fd) { return }
     let file = try unwritable(executable.fd, "/proc/self/exe")
     if swrun_become(file.fd.rawValue) == 0 { return }
-    swrun_execveat(file.fd.rawValue, CommandLine.unsafeArgv, environ)
-    throw SystemError("execveat", "/proc/self/exe")
+    try executeAgain(file, "/proc/self/exe")
   }
 
   /// An executable, opened by a read-only mount of it; from a kernel without the calls for it, a copy in memory.

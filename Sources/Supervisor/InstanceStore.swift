@@ -3,6 +3,7 @@ import JSON
 import Linux
 public import Network
 public import OCI
+import SystemPackage
 
 /// The directories in which instances are recorded:
 ///
@@ -98,21 +99,33 @@ public struct InstanceStore: Sendable {
   /// The ids whose monitors do not live, sorted. The look at each of the others takes no more than three
   /// system calls.
   func unwatched() -> [String] {
-    guard let directory = try? Descriptor.open(instancesDirectory, O_RDONLY | O_DIRECTORY) else {
-      return []
-    }
     var found: [String] = []
-    let suffix = Array("/lock".utf8CString)
-    withUnsafeTemporaryAllocation(of: CChar.self, capacity: Self.idLength + suffix.count) { path in
-      // What cannot be listed has no instances.
-      try? walkDirectory(instancesDirectory) { name, _ in
-        guard strlen(name) == Self.idLength, let path = path.baseAddress else { return }
-        memcpy(path, name, Self.idLength)
-        memcpy(path + Self.idLength, suffix, suffix.count)
-        if !FileLock.isHeld(path, from: directory.fd) { found.append(String(cString: name)) }
-      }
+    // What cannot be listed has no instances.
+    try? visit("lock") { id, directory, path in
+      if !FileLock.isHeld(path, from: directory) { found.append(String(cString: id)) }
     }
     return found.filter(Self.isID).sorted()
+  }
+
+  /// Names a file of each instance, relative to the directory of all, which is looked up once.
+  func visit(
+    _ file: String,
+    _ body: (
+      _ id: UnsafePointer<CChar>, _ directory: FileDescriptor, _ path: UnsafePointer<CChar>
+    ) -> Void
+  ) throws(SystemError) {
+    let directory = try Descriptor.open(instancesDirectory, O_RDONLY | O_DIRECTORY)
+    let suffix = Array("/\(file)".utf8CString)
+    var path = [CChar](repeating: 0, count: Self.idLength + suffix.count)
+    path.replaceSubrange(Self.idLength..., with: suffix)
+    try walkDirectory(instancesDirectory) { name, _ in
+      guard strlen(name) == Self.idLength else { return }
+      path.withUnsafeMutableBufferPointer {
+        guard let start = $0.baseAddress else { return }
+        memcpy(start, name, Self.idLength)
+        body(name, directory.fd, start)
+      }
+    }
   }
 
   static let idLength = 64

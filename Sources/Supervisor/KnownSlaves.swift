@@ -60,32 +60,24 @@ extension InstanceStore {
   ///
   /// - Returns: `nil` where only ``knownSlaves(except:)`` can tell.
   func recordedSlaves(except id: String) -> [Slave]? {
-    guard let host = FileIdentity(path: "/proc/self/ns/net"),
-      let directory = try? Descriptor.open(instancesDirectory, O_RDONLY | O_DIRECTORY)
-    else { return nil }
+    guard let host = FileIdentity(path: "/proc/self/ns/net") else { return nil }
     var recorded = RecordedSlaves(on: host)
     var others: [String] = []
-    let suffix = Array("/\(SlaveRecord.name)".utf8CString)
     let own = Array(id.utf8CString)
-    withUnsafeTemporaryAllocation(of: CChar.self, capacity: Self.idLength + suffix.count) { path in
-      withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Int(PATH_MAX)) { line in
-        // What cannot be listed has no instances.
-        try? walkDirectory(instancesDirectory) { name, _ in
-          guard strlen(name) == Self.idLength, strcmp(name, own) != 0,
-            let path = path.baseAddress, let start = line.baseAddress
-          else { return }
-          memcpy(path, name, Self.idLength)
-          memcpy(path + Self.idLength, suffix, suffix.count)
-          let count = start.withMemoryRebound(to: CChar.self, capacity: line.count) {
-            readlinkat(directory.fd.rawValue, path, $0, line.count)
-          }
-          let text = UnsafeBufferPointer(start: start, count: max(0, count))
-          if !recorded.add(text, of: { String(cString: name) }) {
-            others.append(String(cString: name))
-          }
+    let isRead = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Int(PATH_MAX)) { line in
+      // What is not there has no instances.
+      (try? visit(SlaveRecord.name) { name, directory, path in
+        guard strcmp(name, own) != 0, let start = line.baseAddress else { return }
+        let count = start.withMemoryRebound(to: CChar.self, capacity: line.count) {
+          readlinkat(directory.rawValue, path, $0, line.count)
         }
-      }
+        let text = UnsafeBufferPointer(start: start, count: max(0, count))
+        if !recorded.add(text, of: { String(cString: name) }) {
+          others.append(String(cString: name))
+        }
+      }) != nil
     }
+    guard isRead else { return nil }
     return recorded.slaves(isAlive: isAlive).map {
       $0 + knownSlaves(of: others.filter(Self.isID), on: host)
     }
