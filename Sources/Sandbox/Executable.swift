@@ -16,12 +16,14 @@ public enum Executable {
   /// - Parameter path: the file, as it is called in this mount namespace.
   public static func seal(_ path: String) throws -> Never {
     let executable = try Descriptor.open(path, O_RDONLY)
-    try executeAgain(try unwritable(executable.fd, path), path)
+    let file = try unwritable(executable.fd, path)
+    throw executeAgain(file.fd, path)
   }
 
-  private static func executeAgain(_ file: borrowing Descriptor, _ path: String) throws -> Never {
-    swrun_execveat(file.fd.rawValue, CommandLine.unsafeArgv, environ)
-    throw SystemError("execveat", path)
+  /// - Returns: why it cannot.
+  private static func executeAgain(_ file: FileDescriptor, _ path: String) -> SystemError {
+    swrun_execveat(file.rawValue, CommandLine.unsafeArgv, environ)
+    return SystemError("execveat", path)
   }
 
   /// Makes a read-only mount of swrun's file what this process runs from. A workload that has its script's
@@ -46,7 +48,7 @@ public enum Executable {
     if isSealed(executable.fd) { return }
     let file = try unwritable(executable.fd, "/proc/self/exe")
     if swrun_become(file.fd.rawValue) == 0 { return }
-    try executeAgain(file, "/proc/self/exe")
+    throw executeAgain(file.fd, "/proc/self/exe")
   }
 
   /// An executable, opened by a read-only mount of it; from a kernel without the calls for it, a copy in memory.
