@@ -2,10 +2,11 @@ extension JSONValue {
   /// Parses a text, strictly, RFC 8259: two members of one name are refused, since each reader would
   /// take another of them.
   ///
+  /// - Parameter names: the members of the outermost object that are taken; `nil`: all.
   /// - Throws: ``Fault`` with line and column, both from 1, the column in bytes.
-  init(parsing text: [UInt8]) throws(Fault) {
+  init(parsing text: [UInt8], only names: [String]? = nil) throws(Fault) {
     self = try text.withUnsafeBufferPointer { text throws(Fault) in
-      var parser = JSONParser(text: text)
+      var parser = JSONParser(text: text, names: names)
       return try parser.document()
     }
   }
@@ -13,11 +14,15 @@ extension JSONValue {
 
 private struct JSONParser {
   let text: UnsafeBufferPointer<UInt8>
+  let names: [String]?
   var place = 0
   /// How deep lists and objects may lie in each other, so that no text overruns the stack.
   static let depth = 128
 
-  init(text: UnsafeBufferPointer<UInt8>) { self.text = text }
+  init(text: UnsafeBufferPointer<UInt8>, names: [String]?) {
+    self.text = text
+    self.names = names
+  }
 
   mutating func document() throws(Fault) -> JSONValue {
     let value = try self.value(depth: 0)
@@ -33,6 +38,8 @@ private struct JSONParser {
     return Fault("", "not JSON: line \(line), column \(before.count - start + 1): \(reason)")
   }
 
+  private var tooDeep: Fault { wrong("more than \(Self.depth) lists and objects in each other") }
+
   private var next: UInt8? { place < text.count ? text[place] : nil }
 
   private mutating func skipSpace() {
@@ -46,7 +53,7 @@ private struct JSONParser {
   }
 
   private mutating func value(depth: Int) throws(Fault) -> JSONValue {
-    if depth > Self.depth { throw wrong("more than \(Self.depth) lists and objects in each other") }
+    if depth > Self.depth { throw tooDeep }
     skipSpace()
     guard let first = next else { throw wrong("it ends where a value is expected") }
     switch first {
@@ -68,10 +75,49 @@ private struct JSONParser {
   }
 
   private mutating func object(depth: Int) throws(Fault) -> JSONObject {
-    place += 1
     var members: JSONObject = [:]
+    try forEachMember { parser, name, start throws(Fault) in
+      if depth == 0, let names = parser.names, !names.contains(name) {
+        return try parser.skip(depth: depth + 1)
+      }
+      let value = try parser.value(depth: depth + 1)
+      guard members.add(name, value) else {
+        parser.place = start
+        throw parser.wrong("\(name.debugDescription) is there twice")
+      }
+    }
+    return members
+  }
+
+  private mutating func array(depth: Int) throws(Fault) -> [JSONValue] {
+    var elements: [JSONValue] = []
+    try forEachElement { parser throws(Fault) in
+      elements.append(try parser.value(depth: depth + 1))
+    }
+    return elements
+  }
+
+  /// Goes past a value, as strictly as if it were taken, but for members of one name.
+  private mutating func skip(depth: Int) throws(Fault) {
+    if depth > Self.depth { throw tooDeep }
     skipSpace()
-    if take("}") { return members }
+    switch next {
+    case UInt8(ascii: "{"):
+      try forEachMember { parser, _, _ throws(Fault) in try parser.skip(depth: depth + 1) }
+    case UInt8(ascii: "["):
+      try forEachElement { parser throws(Fault) in try parser.skip(depth: depth + 1) }
+    default: _ = try value(depth: depth)
+    }
+  }
+
+  /// - Parameter body: is to go past the value.
+  @inline(__always)
+  private mutating func forEachMember(
+    _ body: (inout Self, _ name: String, _ start: Int) throws(Fault) -> Void
+  ) throws(Fault) {
+    place += 1
+    skipSpace()
+    if take("}") { return }
     while true {
       skipSpace()
       let start = place
@@ -79,26 +125,22 @@ private struct JSONParser {
       let name = try string()
       skipSpace()
       guard take(":") else { throw wrong("a colon is expected") }
-      let value = try self.value(depth: depth + 1)
-      guard members.add(name, value) else {
-        place = start
-        throw wrong("\(name.debugDescription) is there twice")
-      }
+      try body(&self, name, start)
       skipSpace()
-      if take("}") { return members }
+      if take("}") { return }
       guard take(",") else { throw wrong("a comma or } is expected") }
     }
   }
 
-  private mutating func array(depth: Int) throws(Fault) -> [JSONValue] {
+  @inline(__always)
+  private mutating func forEachElement(_ body: (inout Self) throws(Fault) -> Void) throws(Fault) {
     place += 1
-    var elements: [JSONValue] = []
     skipSpace()
-    if take("]") { return elements }
+    if take("]") { return }
     while true {
-      elements.append(try value(depth: depth + 1))
+      try body(&self)
       skipSpace()
-      if take("]") { return elements }
+      if take("]") { return }
       guard take(",") else { throw wrong("a comma or ] is expected") }
     }
   }

@@ -55,6 +55,7 @@ struct JSONObject: Hashable, ExpressibleByDictionaryLiteral {
   mutating func add(_ name: String, _ value: JSONValue) -> Bool {
     let mark = Self.mark(name)
     guard place(of: name, mark) == nil else { return false }
+    if members.isEmpty { members.reserveCapacity(8) }
     members.append(Member(name: name, mark: mark, value: value))
     if members.count > Self.few {
       if places.isEmpty {

@@ -165,7 +165,7 @@ public struct InstanceStore: Sendable {
         ? .nothing : .unreadable(reason: "\(error.errno)")
     }
     do {
-      let state = try JSON.value(State.self, from: bytes)
+      let state = try JSON.value(State.self, from: bytes, only: State.members)
       if let version = state.version, version > InstanceState.currentVersion {
         return .newer(version: version)
       }

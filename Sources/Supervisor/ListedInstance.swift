@@ -40,9 +40,13 @@ extension InstanceSummary {
 protocol RecordedState: Decodable {
   var id: String { get }
   var version: Int? { get }
+  /// What is read of a state's members; `nil`: all.
+  static var members: [String]? { get }
 }
 
-extension InstanceState: InstanceSummary, RecordedState {}
+extension InstanceState: InstanceSummary, RecordedState {
+  static var members: [String]? { nil }
+}
 
 /// The members of a state that a list shows, which takes half the time to read. They mean the same as
 /// those of ``InstanceState``.
@@ -64,6 +68,13 @@ public struct ListedInstance: InstanceSummary, RecordedState, Sendable {
   public let health: HealthRecord?
   let monitor: ProcessIdentity?
   let version: Int?
+
+  enum CodingKeys: String, CodingKey, CaseIterable {
+    case id, name, command, status, created, started, finished, exitCode, process, networks, shared
+    case oomKilled, labels, restartCount, health, monitor, version
+  }
+
+  static let members: [String]? = CodingKeys.allCases.map(\.rawValue)
 
   init(_ state: InstanceState) {
     id = state.id

@@ -12,23 +12,19 @@ struct Table {
   mutating func add(_ row: [String]) { rows.append(row) }
 
   var text: String {
-    var widths = [Int](repeating: 0, count: rows[0].count)
-    for row in rows {
+    let widths = rows.map { $0.map(Self.width) }
+    let widest = rows[0].indices.map { column in widths.reduce(0) { max($0, $1[column]) } }
+    var text: [UInt8] = []
+    for (row, widths) in zip(rows, widths) {
       for (column, cell) in row.enumerated() {
-        widths[column] = max(widths[column], Self.width(cell))
-      }
-    }
-    let blanks = String(repeating: " ", count: (widths.max() ?? 0) + 2)
-    var text = ""
-    for row in rows {
-      for (column, cell) in row.enumerated() {
-        text += cell
+        text += cell.utf8
         if column + 1 < row.count {
-          text += blanks.prefix(widths[column] - Self.width(cell) + 2)
+          let blanks = widest[column] - widths[column] + 2
+          text += repeatElement(UInt8(ascii: " "), count: blanks)
         }
       }
-      text += "\n"
+      text.append(UInt8(ascii: "\n"))
     }
-    return text
+    return String(decoding: text, as: UTF8.self)
   }
 }

@@ -50,6 +50,24 @@ struct JSONTests {
     #expect(fault?.description.contains(reason) == true, "\(fault?.description ?? "")")
   }
 
+  @Test("members that nobody wants are gone past as strictly as they are read")
+  func only() throws {
+    let text = #"{"a":{"b":[{"c":"\u00e9"},[],{}],"b":1},"d":{"a":[1]},"e":-1.5e3,"f":"x"}"#
+    let read = try JSONValue(parsing: Array(text.utf8), only: ["d", "f", "g"])
+    #expect(read == .object(["d": .object(["a": .array([.integer(1)])]), "f": .string("x")]))
+    let broken = [
+      "{\"a\":[1,]}", "{\"a\":{\"b\"}}", "{\"a\":\"\u{1}\"}", "{\"a\":01}", "{\"a\":nul}", "{\"a\":",
+      "{\"a\":1 2}", "{\"a\":" + String(repeating: "[", count: 200) + "}",
+    ]
+    for text in broken {
+      let taken = #expect(throws: Fault.self) { try parse(text) }
+      let skipped = #expect(throws: Fault.self) {
+        try JSONValue(parsing: Array(text.utf8), only: [])
+      }
+      #expect(taken == skipped, "\(text)")
+    }
+  }
+
   @Test("names that are alike at both ends are told apart, however many there are")
   func names() throws {
     for count in [3, 100] {
