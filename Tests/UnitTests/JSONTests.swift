@@ -56,7 +56,8 @@ struct JSONTests {
     let read = try JSONValue(parsing: Array(text.utf8), only: ["d", "f", "g"])
     #expect(read == .object(["d": .object(["a": .array([.integer(1)])]), "f": .string("x")]))
     let broken = [
-      "{\"a\":[1,]}", "{\"a\":{\"b\"}}", "{\"a\":\"\u{1}\"}", "{\"a\":01}", "{\"a\":nul}", "{\"a\":",
+      "{\"a\":[1,]}", "{\"a\":{\"b\"}}", "{\"a\":\"\u{1}\"}", "{\"a\":01}", "{\"a\":nul}",
+      "{\"a\":",
       "{\"a\":1 2}", "{\"a\":" + String(repeating: "[", count: 200) + "}",
     ]
     for text in broken {
