@@ -24,17 +24,18 @@ let package = Package(
     .systemLibrary(name: "CCap", pkgConfig: "libcap", providers: [.apt(["libcap-dev"])]),
 
     // The house: each module imports only what stands above it here.
+    .target(name: "JSON", swiftSettings: strict),
     .target(
-      name: "Linux", dependencies: ["CLinux", "CSeccomp", "CCap", system], swiftSettings: strict),
+      name: "Linux", dependencies: ["JSON", "CLinux", "CSeccomp", "CCap", system],
+      swiftSettings: strict),
     .target(
       name: "Netlink", dependencies: ["CMnl", "CLinux", "Linux", system], swiftSettings: strict),
-    .target(name: "JSON", swiftSettings: strict),
     .target(name: "OCI", dependencies: ["JSON", "Linux", "CLinux"], swiftSettings: strict),
     .target(
       name: "Network", dependencies: ["Netlink", "JSON", "Linux", "CLinux", "CMnl", system],
       swiftSettings: strict),
     .target(
-      name: "Sandbox", dependencies: ["Network", "OCI", "Linux", "CLinux", system],
+      name: "Sandbox", dependencies: ["Network", "OCI", "JSON", "Linux", "CLinux", system],
       swiftSettings: strict),
     .target(
       name: "Supervisor",

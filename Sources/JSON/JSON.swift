@@ -1,4 +1,4 @@
-/// JSON, RFC 8259, from and to `Codable` types.
+/// JSON, RFC 8259, from and to `Codable` and ``JSONWritable`` types.
 ///
 /// FoundationEssentials has this too; reading one state and writing another with it took a third of a
 /// start, and its conformances make every look-up of the Swift runtime dearer (README, "Where the
@@ -9,8 +9,18 @@ public enum JSON {
   /// - Parameter indented: for people, in lines; else in as few bytes as it takes.
   /// - Throws: `EncodingError` for a number that JSON has not, and what the type itself throws.
   public static func text(_ value: some Encodable, indented: Bool = false) throws -> [UInt8] {
-    let writer = JSONWriter(isIndented: indented)
-    try writer.write(value)
+    let text = EncodedText(isIndented: indented)
+    try text.write(value)
+    return text.writer.bytes
+  }
+
+  /// The same of a value that writes itself.
+  @inlinable public static func text(_ value: some JSONWritable, indented: Bool = false) -> [UInt8]
+  {
+    var writer = JSONWriter(isIndented: indented)
+    writer.begin(isList: false)
+    value.writeMembers(to: &writer)
+    writer.end()
     return writer.bytes
   }
 

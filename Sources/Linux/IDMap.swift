@@ -1,8 +1,10 @@
+public import JSON
+
 /// Which ids of a user namespace are which outside, as `/proc/PID/uid_map` and `gid_map` have it,
 /// user_namespaces(7).
-public struct IDMap: Hashable, Sendable, Codable {
+public struct IDMap: Hashable, Sendable, Decodable {
   /// Ids that follow each other.
-  public struct Range: Hashable, Sendable, Codable {
+  public struct Range: Hashable, Sendable, Decodable {
     public let inside: UInt32
     /// In the namespace above.
     public let outside: UInt32
@@ -83,5 +85,19 @@ public struct UserNamespaceView: Hashable, Sendable {
   /// Whether this is the namespace that the machine began with, in which all ids are.
   public var isInitial: Bool {
     uids.ranges == [IDMap.Range(inside: 0, outside: 0, size: .max)]
+  }
+}
+
+extension IDMap.Range: JSONWritable {
+  public func writeMembers(to json: inout JSONWriter) {
+    json.add("inside", inside)
+    json.add("outside", outside)
+    json.add("size", size)
+  }
+}
+
+extension IDMap: JSONWritable {
+  public func writeMembers(to json: inout JSONWriter) {
+    json.add("ranges", ranges)
   }
 }

@@ -1,7 +1,7 @@
 import Glibc
 
 /// Attributes of a mount, `MOUNT_ATTR_*` of mount_setattr(2).
-public struct MountAttributes: OptionSet, Hashable, Sendable, Codable {
+public struct MountAttributes: OptionSet, Hashable, Sendable {
   public let rawValue: UInt32
   public init(rawValue: UInt32) { self.rawValue = rawValue }
 

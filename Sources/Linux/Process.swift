@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+public import JSON
 public import SystemPackage
 
 /// How a process ended.
@@ -18,7 +19,7 @@ public struct ExitStatus: Hashable, Sendable {
 }
 
 /// A process that a pid names only together with the time at which it started: pids are used again.
-public struct ProcessIdentity: Hashable, Sendable, Codable {
+public struct ProcessIdentity: Hashable, Sendable, Decodable {
   public let pid: Int32
   /// Clock ticks since boot, field 22 of proc(5)'s `/proc/PID/stat`.
   public let startTime: UInt64
@@ -48,6 +49,13 @@ public struct ProcessIdentity: Hashable, Sendable, Codable {
       // The pidfd pins the process, so a start time read now belongs to it or the pidfd is dead.
       return ProcessIdentity(pid: pid) == self ? .some(pidfd) : nil
     } catch { return nil }
+  }
+}
+
+extension ProcessIdentity: JSONWritable {
+  public func writeMembers(to json: inout JSONWriter) {
+    json.add("pid", pid)
+    json.add("startTime", startTime)
   }
 }
 

@@ -1,3 +1,5 @@
+public import JSON
+
 /// A seccomp filter as the OCI runtime specification writes it: what is answered to each system
 /// call of a process and of its descendants.
 ///
@@ -5,7 +7,7 @@
 /// decode. All that the specification has in version 1.2 is named.
 ///
 /// Source: opencontainers/runtime-spec, config-linux.md, section Seccomp.
-public struct SeccompProfile: Hashable, Sendable, Codable {
+public struct SeccompProfile: Hashable, Sendable, Decodable {
   /// The answer to a call that no rule speaks of.
   public var defaultAction: Action
   /// The errno of a default action of ``Action/errno`` or ``Action/trace``; `nil`: `EPERM`.
@@ -36,6 +38,11 @@ public struct SeccompProfile: Hashable, Sendable, Codable {
   /// No filter at all: not even calls of another architecture are refused.
   public static let unconfined = SeccompProfile(defaultAction: .allow)
 
+  private enum CodingKeys: CodingKey {
+    case defaultAction, defaultErrnoRet, architectures, flags, listenerPath, listenerMetadata
+    case syscalls
+  }
+
   /// The lists may be absent, as in the specification; they are empty then.
   public init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: CodingKeys.self)
@@ -51,7 +58,7 @@ public struct SeccompProfile: Hashable, Sendable, Codable {
   }
 
   /// One action for some calls, where all of `args` hold.
-  public struct Rule: Hashable, Sendable, Codable {
+  public struct Rule: Hashable, Sendable, Decodable {
     /// As the kernel's system call tables name them.
     public var names: [String]
     public var action: Action
@@ -76,7 +83,7 @@ public struct SeccompProfile: Hashable, Sendable, Codable {
   /// All 64 bits are compared, also those that the kernel drops where its parameter is an `int`. A
   /// rule that refuses a value of such a parameter has to mask them off, and so has one that allows
   /// all but a value (CVE-2019-10063).
-  public struct Argument: Hashable, Sendable, Codable {
+  public struct Argument: Hashable, Sendable, Decodable {
     /// 0 to 5.
     public var index: UInt32
     /// What to compare with; the mask of ``Operator/maskedEqual``.
@@ -94,7 +101,7 @@ public struct SeccompProfile: Hashable, Sendable, Codable {
   }
 
   /// seccomp(2), section Filters: `SECCOMP_RET_*`.
-  public enum Action: String, Hashable, Sendable, Codable {
+  public enum Action: String, Hashable, Sendable, Decodable {
     case allow = "SCMP_ACT_ALLOW"
     case errno = "SCMP_ACT_ERRNO"
     /// The same as ``killThread``, its older name.
@@ -125,7 +132,7 @@ public struct SeccompProfile: Hashable, Sendable, Codable {
     }
   }
 
-  public enum Operator: String, Hashable, Sendable, Codable {
+  public enum Operator: String, Hashable, Sendable, Decodable {
     case notEqual = "SCMP_CMP_NE"
     case less = "SCMP_CMP_LT"
     case lessOrEqual = "SCMP_CMP_LE"
@@ -136,7 +143,7 @@ public struct SeccompProfile: Hashable, Sendable, Codable {
   }
 
   /// `SECCOMP_FILTER_FLAG_*` of seccomp(2), as the specification names them.
-  public enum Flag: String, Hashable, Sendable, Codable {
+  public enum Flag: String, Hashable, Sendable, Decodable {
     /// The filter holds for all threads. swrun's child has one.
     case tsync = "SECCOMP_FILTER_FLAG_TSYNC"
     /// All answers but allow go to the audit log.
@@ -148,7 +155,7 @@ public struct SeccompProfile: Hashable, Sendable, Codable {
     case waitKillable = "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"
   }
 
-  public enum Architecture: String, Hashable, Sendable, Codable {
+  public enum Architecture: String, Hashable, Sendable, Decodable {
     case x86 = "SCMP_ARCH_X86"
     case amd64 = "SCMP_ARCH_X86_64"
     case x32 = "SCMP_ARCH_X32"
@@ -191,5 +198,35 @@ public struct SeccompProfile: Hashable, Sendable, Codable {
         .arm
       #endif
     }
+  }
+}
+
+extension SeccompProfile.Rule: JSONWritable {
+  public func writeMembers(to json: inout JSONWriter) {
+    json.add("action", action.rawValue)
+    json.add("args", args)
+    json.add("errnoRet", errnoRet)
+    json.add("names", names)
+  }
+}
+
+extension SeccompProfile.Argument: JSONWritable {
+  public func writeMembers(to json: inout JSONWriter) {
+    json.add("index", index)
+    json.add("op", op.rawValue)
+    json.add("value", value)
+    json.add("valueTwo", valueTwo)
+  }
+}
+
+extension SeccompProfile: JSONWritable {
+  public func writeMembers(to json: inout JSONWriter) {
+    json.add("architectures", architectures.map(\.rawValue))
+    json.add("defaultAction", defaultAction.rawValue)
+    json.add("defaultErrnoRet", defaultErrnoRet)
+    json.add("flags", flags.map(\.rawValue))
+    json.add("listenerMetadata", listenerMetadata)
+    json.add("listenerPath", listenerPath)
+    json.add("syscalls", syscalls)
   }
 }

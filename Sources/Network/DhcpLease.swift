@@ -2,7 +2,7 @@ public import Netlink
 
 /// What a DHCP server has given an instance for some time. What does not fit is not in it: the server
 /// may be anybody on the LAN.
-public struct DhcpLease: Hashable, Sendable, Codable {
+public struct DhcpLease: Hashable, Sendable {
   public let address: InterfaceAddress
   /// The server's address (option 54).
   public let server: IPAddress
@@ -22,7 +22,7 @@ public struct DhcpLease: Hashable, Sendable, Codable {
   public let rebinding: UInt32
 
   /// A route: to the gateway, or on-link where there is none.
-  public struct Hop: Hashable, Sendable, Codable {
+  public struct Hop: Hashable, Sendable {
     public let destination: InterfaceAddress
     public let gateway: IPAddress?
 

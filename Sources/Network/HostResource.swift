@@ -4,7 +4,7 @@ public import Netlink
 
 /// Something that has to be on the host for an instance's interface: it knows how it is made, how it
 /// is undone, and as which command people know it. ``HostResources`` counts who needs it.
-public enum HostResource: Hashable, Sendable, Codable {
+public enum HostResource: Hashable, Sendable, Decodable {
   /// A VLAN sub-interface, IEEE 802.1Q: `eth0.20` on `eth0`.
   case vlan(name: String, base: String, id: UInt16)
   /// An interface that leads nowhere, the parent of slaves that are to be among themselves.

@@ -1,5 +1,5 @@
 import Glibc
-import JSON
+public import JSON
 import Linux
 public import Netlink
 
@@ -27,7 +27,7 @@ public struct HostResources: Sendable {
   }
 
   /// One resource and who needs it.
-  public struct Record: Sendable, Codable {
+  public struct Record: Sendable, Decodable {
     public let resource: HostResource
     /// See ``HostResource/former()``.
     public let former: String?
@@ -251,6 +251,17 @@ public struct HostResources: Sendable {
   }
 
   private func write(_ record: Record, _ path: String) throws {
-    try writeAtomically(try JSON.text(record), to: path)
+    try writeAtomically(JSON.text(record), to: path)
+  }
+}
+
+extension HostResources.Record: JSONWritable {
+  public func writeMembers(to json: inout JSONWriter) {
+    json.add("bootId", bootId)
+    json.add("former", former)
+    json.add("made", made)
+    json.add("resource", resource)
+    json.add("users", users.sorted())
+    json.add("version", version)
   }
 }

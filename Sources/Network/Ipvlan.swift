@@ -5,7 +5,7 @@ import Netlink
 /// Documentation/networking/ipvlan.rst.
 public struct Ipvlan: Hashable, Sendable {
   /// `IPVLAN_MODE_*` of linux/if_link.h.
-  public enum Mode: String, CaseIterable, Sendable, Codable {
+  public enum Mode: String, CaseIterable, Sendable, Decodable {
     case l2, l3, l3s
 
     var number: UInt16 {
@@ -18,7 +18,7 @@ public struct Ipvlan: Hashable, Sendable {
   }
 
   /// Whether the slaves of a parent reach one another, `IPVLAN_F_*`.
-  public enum Flag: String, CaseIterable, Sendable, Codable {
+  public enum Flag: String, CaseIterable, Sendable, Decodable {
     case bridge, `private`, vepa
 
     var number: UInt16 {

@@ -9,7 +9,7 @@ public import Netlink
 /// ruleset`, a firewall that starts anew) takes ours too, and the next instance brings them back.
 public enum Nftables {
   /// What is added to the table, and taken out again by its key.
-  public enum Part: Hashable, Sendable, Codable {
+  public enum Part: Hashable, Sendable, Decodable {
     /// The table itself.
     case table
     /// A bridge of swrun's own. `masqueraded`: the subnets that leave the host with its address.

@@ -1,9 +1,10 @@
+public import JSON
 public import Netlink
 
 /// Ports of an instance that are to be reached by the host's addresses, as `-p` says it:
 /// `[[HOSTIP:]HOSTPORT:]PORT[/tcp|udp|sctp]`, ports also as `FIRST-LAST`.
 public struct PublishedPort: Hashable, Sendable {
-  public enum Transport: String, CaseIterable, Hashable, Sendable, Codable {
+  public enum Transport: String, CaseIterable, Hashable, Sendable, Decodable {
     case tcp, udp, sctp
   }
 
@@ -113,7 +114,7 @@ public struct PublishedPort: Hashable, Sendable {
 }
 
 /// One port of one address of the host, and where it leads.
-public struct PortBinding: Hashable, Sendable, Codable {
+public struct PortBinding: Hashable, Sendable, Decodable {
   /// `0.0.0.0` or `::` for all of its family.
   public let hostAddress: IPAddress
   /// 0 until one is chosen.
@@ -197,5 +198,15 @@ public struct PortBinding: Hashable, Sendable, Codable {
       found += fitting
     }
     return found
+  }
+}
+
+extension PortBinding: JSONWritable {
+  public func writeMembers(to json: inout JSONWriter) {
+    json.add("address", address.description)
+    json.add("hostAddress", hostAddress.description)
+    json.add("hostPort", hostPort)
+    json.add("port", port)
+    json.add("transport", transport.rawValue)
   }
 }

@@ -3,7 +3,7 @@
 ///
 /// It is absent again when it is written: what is printed is what was said.
 @propertyWrapper
-public struct Defaulted<Value: SaysNothing>: Hashable, Codable {
+public struct Defaulted<Value: SaysNothing>: Hashable, Decodable {
   public var wrappedValue: Value
 
   public init(wrappedValue: Value) { self.wrappedValue = wrappedValue }
@@ -11,25 +11,25 @@ public struct Defaulted<Value: SaysNothing>: Hashable, Codable {
   public init(from decoder: any Decoder) throws {
     wrappedValue = try decoder.singleValueContainer().decode(Value.self)
   }
-
-  public func encode(to encoder: any Encoder) throws {
-    var container = encoder.singleValueContainer()
-    try container.encode(wrappedValue)
-  }
 }
 
 extension Defaulted: Sendable where Value: Sendable {}
 
 /// A value that has a way of saying nothing.
-public protocol SaysNothing: Hashable, Codable {
+public protocol SaysNothing: Hashable, Decodable {
   static var nothing: Self { get }
 }
 
-extension Array: SaysNothing where Element: Hashable & Codable {
+extension SaysNothing {
+  /// What it says; `nil` where that is nothing.
+  var said: Self? { self == .nothing ? nil : self }
+}
+
+extension Array: SaysNothing where Element: Hashable & Decodable {
   public static var nothing: [Element] { [] }
 }
 
-extension Dictionary: SaysNothing where Key == String, Value: Hashable & Codable {
+extension Dictionary: SaysNothing where Key == String, Value: Hashable & Decodable {
   public static var nothing: [String: Value] { [:] }
 }
 
@@ -41,17 +41,10 @@ extension UInt32: SaysNothing {
   public static var nothing: UInt32 { 0 }
 }
 
-// What the compiler writes for a Codable type calls these in place of the general ones.
+// What the compiler writes for a Decodable type calls this in place of the general one.
 
 extension KeyedDecodingContainer {
   func decode<Value>(_: Defaulted<Value>.Type, forKey key: Key) throws -> Defaulted<Value> {
     Defaulted(wrappedValue: try decodeIfPresent(Value.self, forKey: key) ?? .nothing)
-  }
-}
-
-extension KeyedEncodingContainer {
-  mutating func encode<Value>(_ value: Defaulted<Value>, forKey key: Key) throws {
-    guard value.wrappedValue != .nothing else { return }
-    try encode(value.wrappedValue, forKey: key)
   }
 }

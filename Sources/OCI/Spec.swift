@@ -2,7 +2,7 @@
 /// a place here, so that one which swrun cannot do is refused by name and never overlooked.
 ///
 /// Source: opencontainers/runtime-spec, config.md and config-linux.md, version 1.2.
-public struct Spec: Hashable, Sendable, Codable {
+public struct Spec: Hashable, Sendable, Decodable {
   public var ociVersion = "1.2.0"
   public var hostname: String?
   /// That of the NIS, setdomainname(2).
@@ -15,7 +15,7 @@ public struct Spec: Hashable, Sendable, Codable {
   public var annotations: [String: String]?
 
   /// The root file system.
-  public struct Root: Hashable, Sendable, Codable {
+  public struct Root: Hashable, Sendable, Decodable {
     /// Absolute, or relative to the bundle.
     public var path: String
     @Defaulted public var readonly: Bool
@@ -26,7 +26,7 @@ public struct Spec: Hashable, Sendable, Codable {
     }
   }
 
-  public struct Mount: Hashable, Sendable, Codable {
+  public struct Mount: Hashable, Sendable, Decodable {
     public var destination: String
     /// A file system; `nil` or `bind` with the option `bind` or `rbind`: a part of the host's tree.
     public var type: String?
@@ -52,7 +52,7 @@ public struct Spec: Hashable, Sendable, Codable {
   }
 
   /// A range of ids inside and what it is outside, user_namespaces(7).
-  public struct IDMapping: Hashable, Sendable, Codable {
+  public struct IDMapping: Hashable, Sendable, Decodable {
     public var containerID: UInt32
     public var hostID: UInt32
     public var size: UInt32
@@ -65,7 +65,7 @@ public struct Spec: Hashable, Sendable, Codable {
   }
 
   /// Programs of the host and of the instance that are run at steps of an instance's life.
-  public struct Hooks: Hashable, Sendable, Codable {
+  public struct Hooks: Hashable, Sendable, Decodable {
     /// Deprecated in the specification: as ``createRuntime``, before it.
     @Defaulted public var prestart: [Hook]
     @Defaulted public var createRuntime: [Hook]
@@ -75,7 +75,7 @@ public struct Spec: Hashable, Sendable, Codable {
     @Defaulted public var poststop: [Hook]
   }
 
-  public struct Hook: Hashable, Sendable, Codable {
+  public struct Hook: Hashable, Sendable, Decodable {
     /// Absolute.
     public var path: String
     /// With `argv[0]`.

@@ -2,7 +2,7 @@ public import Linux
 
 extension Spec {
   /// What only Linux has. Source: runtime-spec config-linux.md.
-  public struct LinuxPart: Hashable, Sendable, Codable, SaysNothing {
+  public struct LinuxPart: Hashable, Sendable, Decodable, SaysNothing {
     @Defaulted public var namespaces: [Namespace]
     @Defaulted public var uidMappings: [IDMapping]
     @Defaulted public var gidMappings: [IDMapping]
@@ -48,7 +48,7 @@ extension Spec {
   }
 
   /// A namespace of the process. One that is not listed is shared with the monitor.
-  public struct Namespace: Hashable, Sendable, Codable {
+  public struct Namespace: Hashable, Sendable, Decodable {
     public var type: String
     /// The file of one that is there already, which is joined; `nil` for a new one.
     public var path: String?
@@ -60,7 +60,7 @@ extension Spec {
   }
 
   /// A device node to be made.
-  public struct Device: Hashable, Sendable, Codable {
+  public struct Device: Hashable, Sendable, Decodable {
     public var path: String
     /// `c`, `b`, `u` or `p`, mknod(1).
     public var type: String
@@ -87,18 +87,18 @@ extension Spec {
   }
 
   /// time_namespaces(7).
-  public struct TimeOffsets: Hashable, Sendable, Codable {
+  public struct TimeOffsets: Hashable, Sendable, Decodable {
     public var monotonic: TimeOffset?
     public var boottime: TimeOffset?
   }
 
-  public struct TimeOffset: Hashable, Sendable, Codable {
+  public struct TimeOffset: Hashable, Sendable, Decodable {
     public var secs: Int64?
     public var nanosecs: UInt32?
   }
 
   /// personality(2).
-  public struct Personality: Hashable, Sendable, Codable {
+  public struct Personality: Hashable, Sendable, Decodable {
     /// `LINUX` or `LINUX32`.
     public var domain: String
     /// None is defined by the specification.
@@ -106,7 +106,7 @@ extension Spec {
   }
 
   /// Documentation/arch/x86/resctrl.rst.
-  public struct IntelRdt: Hashable, Sendable, Codable {
+  public struct IntelRdt: Hashable, Sendable, Decodable {
     public var closID: String?
     public var schemata: [String]?
     public var l3CacheSchema: String?
@@ -117,13 +117,13 @@ extension Spec {
   }
 
   /// set_mempolicy(2).
-  public struct MemoryPolicy: Hashable, Sendable, Codable {
+  public struct MemoryPolicy: Hashable, Sendable, Decodable {
     public var mode: String
     public var nodes: String?
     @Defaulted public var flags: [String]
   }
 
-  public struct NetDevice: Hashable, Sendable, Codable {
+  public struct NetDevice: Hashable, Sendable, Decodable {
     /// The name inside.
     public var name: String?
   }

@@ -1,6 +1,6 @@
 extension Spec {
   /// What is executed, as whom, and with which powers. Source: runtime-spec config.md, Process.
-  public struct Process: Hashable, Sendable, Codable {
+  public struct Process: Hashable, Sendable, Decodable {
     @Defaulted public var terminal: Bool
     /// `nil`: that of the terminal swrun runs on, if any.
     public var consoleSize: ConsoleSize?
@@ -36,12 +36,12 @@ extension Spec {
   }
 
   /// Characters.
-  public struct ConsoleSize: Hashable, Sendable, Codable {
+  public struct ConsoleSize: Hashable, Sendable, Decodable {
     public var height: UInt16
     public var width: UInt16
   }
 
-  public struct User: Hashable, Sendable, Codable, SaysNothing {
+  public struct User: Hashable, Sendable, Decodable, SaysNothing {
     @Defaulted public var uid: UInt32
     @Defaulted public var gid: UInt32
     /// `nil`: 022.
@@ -58,7 +58,7 @@ extension Spec {
   }
 
   /// The five sets of capabilities(7), by names such as `CAP_NET_RAW`.
-  public struct Capabilities: Hashable, Sendable, Codable, SaysNothing {
+  public struct Capabilities: Hashable, Sendable, Decodable, SaysNothing {
     @Defaulted public var bounding: [String]
     @Defaulted public var effective: [String]
     @Defaulted public var permitted: [String]
@@ -77,7 +77,7 @@ extension Spec {
   }
 
   /// setrlimit(2).
-  public struct ResourceLimit: Hashable, Sendable, Codable {
+  public struct ResourceLimit: Hashable, Sendable, Decodable {
     /// `RLIMIT_NOFILE` and its like.
     public var type: String
     public var soft: UInt64
@@ -91,7 +91,7 @@ extension Spec {
   }
 
   /// sched_setattr(2).
-  public struct Scheduler: Hashable, Sendable, Codable {
+  public struct Scheduler: Hashable, Sendable, Decodable {
     /// `SCHED_OTHER` and its like.
     public var policy: String
     public var nice: Int32?
@@ -105,7 +105,7 @@ extension Spec {
   }
 
   /// ioprio_set(2).
-  public struct IOPriority: Hashable, Sendable, Codable {
+  public struct IOPriority: Hashable, Sendable, Decodable {
     /// `IOPRIO_CLASS_BE` and its like.
     public var `class`: String
     /// 0, the highest, to 7.
@@ -113,7 +113,7 @@ extension Spec {
   }
 
   /// The CPUs of a process that is executed into an instance, as `0-3,7`.
-  public struct CPUAffinity: Hashable, Sendable, Codable {
+  public struct CPUAffinity: Hashable, Sendable, Decodable {
     /// Before it is in the instance's cgroup.
     public var initial: String?
     /// After.

@@ -1,6 +1,6 @@
 extension Spec {
   /// Limits of the instance's cgroup. Source: runtime-spec config-linux.md, Control groups.
-  public struct Resources: Hashable, Sendable, Codable {
+  public struct Resources: Hashable, Sendable, Decodable {
     @Defaulted public var devices: [DeviceRule]
     public var memory: Memory?
     public var cpu: CPU?
@@ -22,7 +22,7 @@ extension Spec {
   }
 
   /// Whether devices can be used. The last rule that fits decides.
-  public struct DeviceRule: Hashable, Sendable, Codable {
+  public struct DeviceRule: Hashable, Sendable, Decodable {
     public var allow: Bool
     /// `a` all, `c` or `b`; `nil`: all.
     public var type: String?
@@ -45,7 +45,7 @@ extension Spec {
   }
 
   /// Bytes; -1 is without a limit.
-  public struct Memory: Hashable, Sendable, Codable {
+  public struct Memory: Hashable, Sendable, Decodable {
     public var limit: Int64?
     public var reservation: Int64?
     /// Memory and swap together.
@@ -60,7 +60,7 @@ extension Spec {
     public init() {}
   }
 
-  public struct CPU: Hashable, Sendable, Codable {
+  public struct CPU: Hashable, Sendable, Decodable {
     /// The relative weight of version 1, 2 to 262144.
     public var shares: UInt64?
     /// Microseconds of CPU time in a period; below 0: no limit.
@@ -81,14 +81,14 @@ extension Spec {
     public init() {}
   }
 
-  public struct Pids: Hashable, Sendable, Codable {
+  public struct Pids: Hashable, Sendable, Decodable {
     /// 0 and below: no limit.
     public var limit: Int64
 
     public init(limit: Int64) { self.limit = limit }
   }
 
-  public struct BlockIO: Hashable, Sendable, Codable {
+  public struct BlockIO: Hashable, Sendable, Decodable {
     /// 10 to 1000.
     public var weight: UInt16?
     public var leafWeight: UInt16?
@@ -109,7 +109,7 @@ extension Spec {
     }
   }
 
-  public struct WeightDevice: Hashable, Sendable, Codable {
+  public struct WeightDevice: Hashable, Sendable, Decodable {
     public var major: Int64
     public var minor: Int64
     public var weight: UInt16?
@@ -122,7 +122,7 @@ extension Spec {
     }
   }
 
-  public struct ThrottleDevice: Hashable, Sendable, Codable {
+  public struct ThrottleDevice: Hashable, Sendable, Decodable {
     public var major: Int64
     public var minor: Int64
     public var rate: UInt64
@@ -134,7 +134,7 @@ extension Spec {
     }
   }
 
-  public struct HugepageLimit: Hashable, Sendable, Codable {
+  public struct HugepageLimit: Hashable, Sendable, Decodable {
     /// As `2MB`.
     public var pageSize: String
     /// Bytes.
@@ -142,17 +142,17 @@ extension Spec {
   }
 
   /// Of version 1 only.
-  public struct NetworkClass: Hashable, Sendable, Codable {
+  public struct NetworkClass: Hashable, Sendable, Decodable {
     public var classID: UInt32?
     @Defaulted public var priorities: [InterfacePriority]
   }
 
-  public struct InterfacePriority: Hashable, Sendable, Codable {
+  public struct InterfacePriority: Hashable, Sendable, Decodable {
     public var name: String
     public var priority: UInt32
   }
 
-  public struct Rdma: Hashable, Sendable, Codable {
+  public struct Rdma: Hashable, Sendable, Decodable {
     public var hcaHandles: UInt32?
     public var hcaObjects: UInt32?
   }

@@ -1,3 +1,4 @@
+public import JSON
 public import Linux
 public import OCI
 
@@ -23,7 +24,7 @@ public struct LandlockPlan: Hashable, Sendable {
 }
 
 /// Whether Landlock is in force for an instance, and if not, why.
-public struct LandlockRecord: Hashable, Sendable, Codable {
+public struct LandlockRecord: Hashable, Sendable, Decodable {
   public let inForce: Bool
   /// The kernel's version of the interface; 0: it has none.
   public let abi: Int
@@ -68,5 +69,13 @@ extension Spec.Mount {
     let read = MountOptions(self)
     return read.attributes.set.union(read.recursiveAttributes.set).contains(.readOnly)
       && !read.attributes.clear.contains(.readOnly)
+  }
+}
+
+extension LandlockRecord: JSONWritable {
+  public func writeMembers(to json: inout JSONWriter) {
+    json.add("abi", abi)
+    json.add("inForce", inForce)
+    json.add("reason", reason)
   }
 }

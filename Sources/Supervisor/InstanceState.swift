@@ -5,8 +5,8 @@ import OCI
 public import Sandbox
 
 /// What is known of an instance: written by its monitor, read by every other command.
-public struct InstanceState: Sendable, Codable {
-  public enum Status: String, CaseIterable, Sendable, Codable {
+public struct InstanceState: Sendable, Decodable {
+  public enum Status: String, CaseIterable, Sendable, Decodable {
     /// Recorded, and not started yet.
     case created
     /// Claimed by a monitor; the workload is not there yet.
@@ -108,7 +108,7 @@ public struct InstanceState: Sendable, Codable {
   /// The ids of its user namespace, where `--userns auto` may give those outside to nobody else.
   public var userMaps: UserMaps?
 
-  public struct UserMaps: Hashable, Sendable, Codable {
+  public struct UserMaps: Hashable, Sendable, Decodable {
     public let uids: IDMap
     public let gids: IDMap
 
@@ -119,7 +119,7 @@ public struct InstanceState: Sendable, Codable {
     }
   }
 
-  public struct NamespaceRecord: Hashable, Sendable, Codable {
+  public struct NamespaceRecord: Hashable, Sendable, Decodable {
     public let device: UInt64
     public let inode: UInt64
 
@@ -132,7 +132,7 @@ public struct InstanceState: Sendable, Codable {
   }
 
   /// A lease of DHCP.
-  public struct LeaseRecord: Hashable, Sendable, Codable {
+  public struct LeaseRecord: Hashable, Sendable, Decodable {
     public let address: InterfaceAddress
     public let server: IPAddress
     /// Who the instance is to the server, option 61 without its type.
@@ -157,12 +157,12 @@ public struct InstanceState: Sendable, Codable {
   }
 
   /// What has become of a parent.
-  public enum LostParent: String, Hashable, Sendable, Codable {
+  public enum LostParent: String, Hashable, Sendable, Decodable {
     case down, gone
   }
 
   /// One interface of an instance.
-  public struct NetworkRecord: Hashable, Sendable, Codable {
+  public struct NetworkRecord: Hashable, Sendable, Decodable {
     /// The defined network that it is on, where it is on one.
     public let name: String?
     /// `ipvlan:eth0:l2`

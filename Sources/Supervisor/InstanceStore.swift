@@ -241,7 +241,7 @@ public struct InstanceStore: Sendable {
   func write(_ state: InstanceState) throws {
     let line = SlaveRecord.line(state)
     if line != SlaveRecord.ofEnded { SlaveRecord.publish(line, in: directory(state.id)) }
-    try writeAtomically(try JSON.text(state), to: "\(directory(state.id))/state.json")
+    try writeAtomically(JSON.text(state), to: "\(directory(state.id))/state.json")
     if line == SlaveRecord.ofEnded { SlaveRecord.publish(line, in: directory(state.id)) }
   }
 
@@ -252,7 +252,7 @@ public struct InstanceStore: Sendable {
   }
 
   func write(_ spec: Spec, of id: String) throws {
-    try writeAtomically(try JSON.text(spec), to: "\(directory(id))/config.json")
+    try writeAtomically(JSON.text(spec), to: "\(directory(id))/config.json")
   }
 
   /// The spec that the instance was launched from.

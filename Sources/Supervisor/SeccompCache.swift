@@ -40,7 +40,7 @@ struct SeccompCache {
 
   /// The program of a profile, from the cache where it is there and whole.
   func program(_ profile: SeccompProfile) throws -> [UInt8] {
-    try program(from: try JSON.text(profile)) { profile }
+    try program(from: JSON.text(profile)) { profile }
   }
 
   private func program(

@@ -63,7 +63,7 @@ struct Events: ParsableCommand {
       if let since, event.time < since { return }
       if let until, event.time > until { return }
       guard filter.fits({ Self.fits(event, $0, $1) }) else { return }
-      output += list.format == .json ? try JSON.text(event) : Array(Self.line(event).utf8)
+      output += list.format == .json ? JSON.text(event) : Array(Self.line(event).utf8)
       output.append(0x0a)
     }
     func write() throws {

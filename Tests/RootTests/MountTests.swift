@@ -1,5 +1,5 @@
-import FoundationEssentials
 import Glibc
+import JSON
 import Linux
 import OCI
 import TestSupport
@@ -22,7 +22,7 @@ struct MountTests {
     spec.process.args = ["/bin/sh"]
     change(&spec)
     try writeAtomically(
-      Array(try JSONEncoder().encode(spec)), to: "\(directory)/config.json", mode: 0o644)
+      JSON.text(spec), to: "\(directory)/config.json", mode: 0o644)
     return directory
   }
 

@@ -1,4 +1,4 @@
-import FoundationEssentials
+import JSON
 import Linux
 import Testing
 
@@ -94,7 +94,7 @@ struct BundleTests {
   @Test("what is not said is not there when it is printed")
   func absent() throws {
     let spec = try Spec(bundle: "Tests/Fixtures/host-root")
-    let text = String(decoding: try JSONEncoder().encode(spec), as: UTF8.self)
+    let text = String(decoding: JSON.text(spec), as: UTF8.self)
     for key in ["rlimits", "hooks", "devices", "sysctl", "terminal"] {
       #expect(!text.contains("\"\(key)\""), "\(key)")
     }

@@ -48,7 +48,7 @@ struct EventTests {
     let event = Event(
       .network, "connect", id: "lan", ["name": "lan", "container": "1"],
       at: Timestamp(nanoseconds: 1_700_000_000_123_456_789))
-    let text = try JSON.text(event)
+    let text = JSON.text(event)
     #expect(
       String(decoding: text, as: UTF8.self)
         == #"{"Action":"connect","Actor":{"Attributes":{"container":"1","name":"lan"},"ID":"lan"},"Type":"network","time":1700000000,"timeNano":1700000000123456789}"#

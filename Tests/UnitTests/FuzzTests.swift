@@ -1,4 +1,5 @@
 import FoundationEssentials
+import JSON
 import Linux
 import TestSupport
 import Testing
@@ -69,7 +70,7 @@ struct FuzzTests {
       let file = try SeccompFile(parsing: input, path: "p")
       let profile = file.profile(.init(capabilities: ["CAP_BPF"]))
       // Written as the specification has it, and read by both readers.
-      let bytes = Array(try JSONEncoder().encode(profile))
+      let bytes = JSON.text(profile)
       let again = try SeccompFile(parsing: bytes, path: "p").profile(.init(capabilities: []))
       let decoded = try JSONDecoder().decode(SeccompProfile.self, from: Data(bytes))
       return again == profile && decoded == profile
@@ -91,7 +92,7 @@ struct FuzzTests {
     fuzz([text, small, small], words: words) { input in
       let spec = try Spec(config: input, file: "config.json")
       for fault in spec.faults() where !isOneLine(fault) { return false }
-      return try Spec(config: Array(try JSONEncoder().encode(spec)), file: "config.json") == spec
+      return try Spec(config: JSON.text(spec), file: "config.json") == spec
     }
   }
 
@@ -205,10 +206,8 @@ struct FuzzTests {
       let slaves = try decoded(KnownSlaves.self, input)
         .slaves(on: state.hostNamespace.identity, &specs)
       if slaves.count > state.networks.count { return false }
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = .sortedKeys
-      let bytes = Array(try encoder.encode(state))
-      return try encoder.encode(decoded(InstanceState.self, bytes)) == Data(bytes)
+      let bytes = JSON.text(state)
+      return JSON.text(try decoded(InstanceState.self, bytes)) == bytes
     }
   }
 

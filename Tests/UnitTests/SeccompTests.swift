@@ -2,6 +2,7 @@ import CLinux
 import CSeccomp
 import FoundationEssentials
 import Glibc
+import JSON
 import Linux
 import Sandbox
 import Testing
@@ -571,8 +572,8 @@ struct SeccompCodableTests {
   @Test("what is written is read as the same")
   func roundTrip() throws {
     let profile = SeccompProfile.standard(capabilities: ["CAP_SYS_ADMIN"])
-    let data = try JSONEncoder().encode(profile)
-    #expect(try JSONDecoder().decode(SeccompProfile.self, from: data) == profile)
+    let text = JSON.text(profile)
+    #expect(try JSONDecoder().decode(SeccompProfile.self, from: Data(text)) == profile)
   }
 
   @Test(

@@ -13,45 +13,6 @@ struct SpecTableTests {
     try Spec(config: try readFile(Self.document), file: Self.document)
   }
 
-  /// The properties of a value that have no properties themselves: `process.rlimits[].type`,
-  /// `linux.sysctl.*`.
-  private func leaves(_ value: Any, _ path: String) -> [String] {
-    let mirror = Mirror(reflecting: value)
-    switch mirror.displayStyle {
-    case .optional:
-      guard let inner = mirror.children.first else {
-        Issue.record("\(Self.document) has no \(path)")
-        return []
-      }
-      return leaves(inner.value, path)
-    case .collection:
-      guard let first = mirror.children.first else {
-        Issue.record("\(Self.document) has nothing in \(path)")
-        return []
-      }
-      return leaves(first.value, "\(path)[]")
-    case .dictionary:
-      guard let first = mirror.children.first,
-        let value = Mirror(reflecting: first.value).children.dropFirst().first?.value
-      else {
-        Issue.record("\(Self.document) has nothing in \(path)")
-        return []
-      }
-      return leaves(value, "\(path).*")
-    case .struct
-    where !(value is String) && !mirror.children.isEmpty && !(value is any BinaryInteger):
-      if let wrapped = mirror.children.first, wrapped.label == "wrappedValue" {
-        return leaves(wrapped.value, path)
-      }
-      return mirror.children.flatMap { child in
-        let label = child.label ?? ""
-        let name = label.hasPrefix("_") ? String(label.dropFirst()) : label
-        return leaves(child.value, path.isEmpty ? name : "\(path).\(name)")
-      }
-    default: return [path]
-    }
-  }
-
   private struct Row {
     let isDone: Bool
     let text: String
@@ -74,7 +35,7 @@ struct SpecTableTests {
 
   @Test("has a row for each property, and no other")
   func complete() throws {
-    let properties = Set(leaves(try spec(), ""))
+    let properties = Set(leaves(try spec(), in: Self.document))
     #expect(properties.count > 150)
     let rows = Set(try table().keys)
     #expect(properties.subtracting(rows).sorted() == [], "not in man/swrun-bundle.5")

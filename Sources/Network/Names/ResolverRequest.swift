@@ -1,9 +1,10 @@
+public import JSON
 import Linux
 import Netlink
 
 /// What the user says about resolv.conf(5): `--dns`, `--dns-search`, `--dns-option`; checked word by
 /// word, so that nothing else can get into the file.
-public struct ResolverRequest: Hashable, Sendable, Codable {
+public struct ResolverRequest: Hashable, Sendable, Decodable {
   /// Addresses.
   public private(set) var servers: [String] = []
   /// Domains; a single `.` for none at all.
@@ -83,5 +84,13 @@ public struct ResolverRequest: Hashable, Sendable, Codable {
       (0...limit).contains(number)
     else { return "write it as \(name):N, with N from 0 to \(limit)" }
     return nil
+  }
+}
+
+extension ResolverRequest: JSONWritable {
+  public func writeMembers(to json: inout JSONWriter) {
+    json.add("options", options)
+    json.add("search", search)
+    json.add("servers", servers)
   }
 }

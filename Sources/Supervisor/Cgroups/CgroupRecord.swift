@@ -1,8 +1,9 @@
+public import JSON
 import Linux
 import SystemPackage
 
 /// Which cgroup is an instance's: its place, and once it is made what names it for good.
-public struct CgroupRecord: Hashable, Sendable, Codable {
+public struct CgroupRecord: Hashable, Sendable, Decodable {
   /// From the root of the hierarchy.
   public let path: String
   public var device: UInt64?
@@ -56,5 +57,13 @@ func usage(_ cgroup: borrowing Cgroup?) -> CgroupUsage {
   switch cgroup {
   case .some(let cgroup): cgroup.usage()
   case .none: CgroupUsage()
+  }
+}
+
+extension CgroupRecord: JSONWritable {
+  public func writeMembers(to json: inout JSONWriter) {
+    json.add("device", device)
+    json.add("inode", inode)
+    json.add("path", path)
   }
 }

@@ -1,7 +1,9 @@
+public import JSON
+
 /// What has happened to an instance or to one of its interfaces, in the shape and with the names of
 /// docker-events(1).
-public struct Event: Hashable, Sendable, Codable {
-  public enum Kind: String, Hashable, Sendable, Codable {
+public struct Event: Hashable, Sendable, Decodable {
+  public enum Kind: String, Hashable, Sendable, Decodable {
     /// An instance; tools that read Docker's events know it by this name.
     case container
     case network
@@ -33,7 +35,7 @@ public struct Event: Hashable, Sendable, Codable {
     case time, timeNano
   }
 
-  private struct Actor: Codable {
+  private struct Actor: Decodable {
     let id: String
     let attributes: [String: String]
 
@@ -53,20 +55,24 @@ public struct Event: Hashable, Sendable, Codable {
     time = Timestamp(nanoseconds: try container.decode(Int64.self, forKey: .timeNano))
   }
 
-  public func encode(to encoder: any Encoder) throws {
-    var container = encoder.container(keyedBy: Key.self)
-    try container.encode(kind, forKey: .kind)
-    try container.encode(action, forKey: .action)
-    try container.encode(Actor(id: id, attributes: attributes), forKey: .actor)
-    try container.encode(time.nanoseconds / 1_000_000_000, forKey: .time)
-    try container.encode(time.nanoseconds, forKey: .timeNano)
-  }
-
   /// The instance that it is about: its id and its name.
   public var instance: (id: String, name: String) {
     switch kind {
     case .container: (id, attributes["name"] ?? "")
     case .network: (attributes["container"] ?? "", attributes["containerName"] ?? "")
     }
+  }
+}
+
+extension Event: JSONWritable {
+  public func writeMembers(to json: inout JSONWriter) {
+    json.add("Action", action)
+    json.add("Actor") {
+      $0.add("Attributes", attributes)
+      $0.add("ID", id)
+    }
+    json.add("Type", kind.rawValue)
+    json.add("time", time.nanoseconds / 1_000_000_000)
+    json.add("timeNano", time.nanoseconds)
   }
 }

@@ -17,7 +17,7 @@ struct EventLog {
   /// Appends events by one write(2), so that lines of several writers do not mix: open(2), `O_APPEND`.
   func append(_ events: [Event]) throws {
     if events.isEmpty { return }
-    let lines = try events.reduce(into: [UInt8]()) { $0 += try JSON.text($1) + [0x0a] }
+    let lines = events.reduce(into: [UInt8]()) { $0 += JSON.text($1) + [0x0a] }
     let file = try Descriptor.open(
       path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, mode: 0o600)
     let written = lines.withUnsafeBytes { write(file.fd.rawValue, $0.baseAddress, $0.count) }

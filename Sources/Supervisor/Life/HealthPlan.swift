@@ -1,3 +1,5 @@
+public import JSON
+
 /// How the workload's health is asked after: `--health-cmd` and its like.
 public struct HealthPlan: Hashable, Sendable {
   /// What `swrun exec` would run; it is well when that ends with 0.
@@ -27,8 +29,8 @@ public struct HealthPlan: Hashable, Sendable {
 }
 
 /// What is known of an instance's health.
-public struct HealthRecord: Hashable, Sendable, Codable {
-  public enum Status: String, CaseIterable, Sendable, Codable {
+public struct HealthRecord: Hashable, Sendable, Decodable {
+  public enum Status: String, CaseIterable, Sendable, Decodable {
     case starting, healthy, unhealthy
   }
 
@@ -38,7 +40,7 @@ public struct HealthRecord: Hashable, Sendable, Codable {
   /// The last checks, the oldest first.
   public private(set) var checks: [Check] = []
 
-  public struct Check: Hashable, Sendable, Codable {
+  public struct Check: Hashable, Sendable, Decodable {
     public let started: Timestamp
     public let ended: Timestamp
     /// `nil`: it was killed for taking too long, or could not be run.
@@ -68,5 +70,22 @@ public struct HealthRecord: Hashable, Sendable, Codable {
     guard failures >= retries, status != .unhealthy else { return false }
     status = .unhealthy
     return true
+  }
+}
+
+extension HealthRecord.Check: JSONWritable {
+  public func writeMembers(to json: inout JSONWriter) {
+    json.add("ended", ended.text)
+    json.add("exitCode", exitCode)
+    json.add("output", output)
+    json.add("started", started.text)
+  }
+}
+
+extension HealthRecord: JSONWritable {
+  public func writeMembers(to json: inout JSONWriter) {
+    json.add("checks", checks)
+    json.add("failures", failures)
+    json.add("status", status.rawValue)
   }
 }

@@ -10,7 +10,7 @@ import OCI
 ///
 /// It is the words of the command line, so that all that is read from here is checked as what a user
 /// types is, and what these words meant besides.
-struct RunRecord: Sendable, Codable {
+struct RunRecord: Sendable, Decodable {
   /// Of the file's format.
   private static let newest = 1
 
@@ -103,7 +103,7 @@ extension InstanceStore {
   }
 
   func write(_ record: RunRecord) throws {
-    try writeAtomically(try JSON.text(record), to: runRecordPath(record.id))
+    try writeAtomically(JSON.text(record), to: runRecordPath(record.id))
   }
 
   /// Changes what is kept of an instance's request, here and for the next boot.
@@ -137,5 +137,18 @@ extension InstanceStore {
 
   func autostartRecord(_ id: String) throws -> RunRecord {
     try RunRecord(path: autostartPath(id), id: id)
+  }
+}
+
+extension RunRecord: JSONWritable {
+  func writeMembers(to json: inout JSONWriter) {
+    json.add("created", created.text)
+    json.add("directory", directory)
+    json.add("environment", environment)
+    json.add("id", id)
+    json.add("name", name)
+    json.add("resources", resources)
+    json.add("version", version)
+    json.add("words", words)
   }
 }

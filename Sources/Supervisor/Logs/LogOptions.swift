@@ -1,8 +1,9 @@
+public import JSON
 import Sandbox
 
 /// Where what an instance in the background prints is kept: `--log-driver` and `--log-opt`.
-public struct LogOptions: Hashable, Sendable, Codable {
-  public enum Driver: String, Hashable, Sendable, Codable, CaseIterable {
+public struct LogOptions: Hashable, Sendable, Decodable {
+  public enum Driver: String, Hashable, Sendable, Decodable, CaseIterable {
     /// Docker's: a JSON object a line.
     case jsonFile = "json-file"
     /// Text lines with time and stream before them, as CRI and Podman's `k8s-file` have them.
@@ -70,5 +71,13 @@ public struct LogOptions: Hashable, Sendable, Codable {
     if hasCount, maxSize == nil {
       throw SupervisorError("--log-opt max-file needs max-size, which says when a file is full")
     }
+  }
+}
+
+extension LogOptions: JSONWritable {
+  public func writeMembers(to json: inout JSONWriter) {
+    json.add("driver", driver.rawValue)
+    json.add("maxFile", maxFile)
+    json.add("maxSize", maxSize)
   }
 }

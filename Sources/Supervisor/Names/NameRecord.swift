@@ -1,3 +1,4 @@
+public import JSON
 import Netlink
 public import Network
 
@@ -13,7 +14,7 @@ public struct NameOptions: Hashable, Sendable {
 
 /// What an instance is called and what it calls others, kept in its state so that its files can be
 /// written anew while it runs.
-public struct NameRecord: Hashable, Sendable, Codable {
+public struct NameRecord: Hashable, Sendable, Decodable {
   /// The host name inside.
   public let hostname: String
   public let domainname: String?
@@ -24,7 +25,7 @@ public struct NameRecord: Hashable, Sendable, Codable {
   /// Whether its resolv.conf is its own.
   public let hasResolver: Bool
 
-  public struct Extra: Hashable, Sendable, Codable {
+  public struct Extra: Hashable, Sendable, Decodable {
     public let address: String
     public let name: String
   }
@@ -40,5 +41,23 @@ public struct NameRecord: Hashable, Sendable, Codable {
     extraHosts.compactMap { extra in
       IPAddress(extra.address).map { HostsTable.Line($0, [extra.name]) }
     }
+  }
+}
+
+extension NameRecord.Extra: JSONWritable {
+  public func writeMembers(to json: inout JSONWriter) {
+    json.add("address", address)
+    json.add("name", name)
+  }
+}
+
+extension NameRecord: JSONWritable {
+  public func writeMembers(to json: inout JSONWriter) {
+    json.add("domainname", domainname)
+    json.add("extraHosts", extraHosts)
+    json.add("followsNetworks", followsNetworks)
+    json.add("hasResolver", hasResolver)
+    json.add("hostname", hostname)
+    json.add("resolver", resolver)
   }
 }
