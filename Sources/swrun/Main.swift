@@ -76,7 +76,17 @@ struct Swrun: ParsableCommand {
     } catch  where isUsage(error) {
       exitForUsage(error)
     } catch {
-      fail("\(error)", 125)
+      fail(text(error), 125)
+    }
+  }
+
+  /// Those that most commands end with come first: for what else has a text of its own the runtime searches all
+  /// conformances, which is a tenth of a start.
+  private static func text(_ error: any Error) -> String {
+    switch error {
+    case let error as SystemError: error.description
+    case let error as SupervisorError: error.description
+    default: "\(error)"
     }
   }
 
