@@ -49,7 +49,7 @@ struct InstructionTests {
       try writeAtomically(Array(text.utf8), to: "\(bundle)/config.json")
       let (count, result) = try count(world, "run", "--rm", "--no-init", "--bundle", bundle)
       #expect(result.errors.hasSuffix("swrun: clone3: Function not implemented\n"), "\(result)")
-      #expect(count < 8_600_000)
+      #expect(count < 5_000_000)
     }
   }
 
@@ -63,10 +63,10 @@ struct InstructionTests {
       }
       let (list, listed) = try count(world, "ps")
       #expect(listed.lines.count == 11, "\(listed)")
-      #expect(list < 4_850_000)
+      #expect(list < 2_900_000)
       let (execution, executed) = try count(world, "exec", "n1", "true")
       #expect(executed.errors.contains("n1 is not running"), "\(executed)")
-      #expect(execution < 2_200_000)
+      #expect(execution < 1_400_000)
     }
   }
 }
