@@ -216,6 +216,13 @@ public struct NetworkSetup: ~Copyable {
     return made.contains { $0.announcements > 0 }
   }
 
+  /// Whether it still has what the announcements were sent by.
+  public var isAnnouncing: Bool { announcer != nil }
+
+  /// Lets go of it. The kernel has who closes a packet socket wait until no CPU
+  /// looks at it any more (`packet_release`, net/packet/af_packet.c), for up to some 20 ms.
+  public mutating func restFromAnnouncing() { announcer = nil }
+
   /// The neighbours of an interface that has some have to be told anew.
   public mutating func announceAgain(_ name: String) {
     guard let position = made.firstIndex(where: { $0.name == name }) else { return }

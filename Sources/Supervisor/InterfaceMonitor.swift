@@ -21,6 +21,7 @@ final class InterfaceMonitor {
   /// Of the instance's own namespace, where a router gives it addresses.
   var advertisements: LinkWatch?
   private let announcements: Timer
+  private var hasMoreToTell = false
   /// From the first interface on.
   private var parents: LinkWatch?
   /// The parents as the kernel is told that they are known; `nil`: it tells of all.
@@ -90,7 +91,12 @@ final class InterfaceMonitor {
       switch key {
       case .announcements:
         announcements.acknowledge()
-        announce()
+        if network.isAnnouncing {
+          network.restFromAnnouncing()
+          awaitNextAnnouncement()
+        } else {
+          announce()
+        }
       case .parents:
         for event in parents?.events() ?? [] { follow(event) }
         try? followParents()
@@ -107,9 +113,19 @@ final class InterfaceMonitor {
     network.remove()
   }
 
-  /// Tells the neighbours now, and again a second later while there is something to tell.
+  /// Tells the neighbours now, and again a second later while there is something to tell. What is to be closed
+  /// then is closed by the loop, while the workload runs: neither its start nor its end waits for that.
   func announce() {
-    if network.announce(&host) { try? announcements.set(first: 1_000_000_000) }
+    hasMoreToTell = network.announce(&host)
+    awaitNextAnnouncement()
+  }
+
+  private func awaitNextAnnouncement() {
+    if network.isAnnouncing {
+      try? announcements.set(first: 1)
+    } else if hasMoreToTell {
+      try? announcements.set(first: 1_000_000_000)
+    }
   }
 
   /// Changes what the state says of one interface, and what the hosts files say of its addresses. Not
