@@ -63,10 +63,20 @@ void swrun_unmap_code(void) {
   dl_iterate_phdr(unmap_object, &pagemap);
 }
 
+// In a function of its own: what it has on the stack, and madvise(2) after it, lies within the room.
+__attribute__((noinline)) void swrun_release_stack(void) {
+  const uintptr_t depth = 1 << 20, room = 512, page = (uintptr_t)getpagesize();
+  uintptr_t end = ((uintptr_t)__builtin_frame_address(0) - room) / page * page;
+  // What is not mapped there is passed over (ENOMEM): the kernel maps nothing else so close below a main thread's
+  // stack (`mmap_base`, mm/util.c).
+  madvise((void *)(end - depth), depth, MADV_DONTNEED);
+}
+
 int swrun_wait_unmapped(int epoll, struct epoll_event *events, int room) {
   int pagemap = open_pagemap();
   dl_iterate_phdr(unmap_object, &pagemap);
   if (pagemap >= 0) close(pagemap);
+  swrun_release_stack();
   return epoll_wait(epoll, events, room, -1);
 }
 

@@ -9,14 +9,5 @@ import Glibc
 public func releaseIdleMemory() {
   malloc_trim(0)
   swrun_unmap_code()
-  let page = UInt(getpagesize())
-  let depth: UInt = 1 << 20
-  var mark: UInt8 = 0
-  withUnsafeMutableBytes(of: &mark) { mark in
-    // Two pages for what this function and madvise(2) itself have there. What is not mapped in the range is
-    // passed over (ENOMEM, madvise(2)): the kernel maps nothing else so close below a main thread's stack
-    // (`mmap_base`, mm/util.c).
-    let end = UInt(bitPattern: mark.baseAddress) / page * page - 2 * page
-    madvise(UnsafeMutableRawPointer(bitPattern: end - depth), Int(depth), MADV_DONTNEED)
-  }
+  swrun_release_stack()
 }

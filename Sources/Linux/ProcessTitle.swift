@@ -13,12 +13,16 @@ public enum ProcessTitle {
       guard let text = arguments[index], text == end else { break }
       end += strlen(text) + 1
     }
-    var index = 0
-    while let variable = environ[index], variable == end {
+    let variables = end
+    var count = 0
+    while let variable = environ[count], variable == end {
       end += strlen(variable) + 1
-      environ[index] = strdup(variable)
-      index += 1
+      count += 1
     }
+    // In one piece: they are there for good, and many small ones keep many pages of the heap.
+    let copy = UnsafeMutablePointer<CChar>.allocate(capacity: end - variables)
+    copy.initialize(from: variables, count: end - variables)
+    for index in 0..<count { environ[index]? += copy - variables }
     return .init(start: start, count: end - start)
   }()
 

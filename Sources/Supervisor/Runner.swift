@@ -6,10 +6,14 @@ import Sandbox
 import SystemPackage
 
 /// Runs an instance and is its monitor; with `-d` that is a process of its own in the background.
-public struct Runner {
+///
+/// What is on the stack of a monitor stays there while it waits, for as long as the instance runs: this is a
+/// class, since what is asked for is large, and what has large frames is not inlined into what waits.
+public final class Runner {
   private let store: InstanceStore
   private let options: RunOptions
 
+  @inline(never)
   public init(_ store: InstanceStore, _ options: RunOptions) {
     self.store = store
     var options = options
@@ -52,6 +56,7 @@ public struct Runner {
   }
 
   /// Runs the instance in the background, with this process attached from the start.
+  @inline(never)
   private func runAttached(_ keys: DetachKeys) throws -> Int32 {
     let pair = try DescriptorPair.sockets()
     var near: HeldDescriptor? = HeldDescriptor(pair.first)
@@ -82,6 +87,19 @@ public struct Runner {
   /// Makes the file of `--cidfile`, which is left where the instance is.
   private func withIDFile(_ body: () throws -> Int32) throws -> Int32 {
     guard let path = options.life.idFile else { return try body() }
+    try makeIDFile(path)
+    do {
+      let code = try body()
+      if options.detached, code != 0 { removeIDFileOfNone(path) }
+      return code
+    } catch {
+      unlink(path)
+      throw error
+    }
+  }
+
+  @inline(never)
+  private func makeIDFile(_ path: String) throws {
     do {
       let file = try Descriptor.open(
         path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o644)
@@ -92,22 +110,23 @@ public struct Runner {
           ? "--cidfile \(path): it is there already. Make sure that its instance is no more and remove it, or name another"
           : "--cidfile \(path): it cannot be made: \(error.errno)")
     }
-    do {
-      let code = try body()
-      // It could not be started, and is not there.
-      if options.detached, code != 0, store.state(options.request.id) == nil { unlink(path) }
-      return code
-    } catch {
-      unlink(path)
-      throw error
-    }
+  }
+
+  /// It could not be started, and may not be there.
+  @inline(never)
+  private func removeIDFileOfNone(_ path: String) {
+    if store.state(options.request.id) == nil { unlink(path) }
   }
 
   /// - Parameter time: when it was recorded first.
   func record(created time: Timestamp) throws {
-    try Claim.record(try Preparation(options, in: store), created: time)
+    let preparation = try Preparation(options, in: store)
+    // What could not be started is not recorded.
+    _ = try preparation.plan()
+    try Claim.record(preparation, created: time)
   }
 
+  @inline(never)
   func obtain() throws {
     try Rootless(store).obtain(options.networks, bundle: options.bundle)
     try store.prepare()
@@ -122,7 +141,15 @@ public struct Runner {
     _ former: InstanceState?, attached front: HeldDescriptor? = nil,
     announceStart: () throws -> Void
   ) throws -> Int32 {
+    try launch(former, front, announceStart).live()
+  }
+
+  @inline(never)
+  private func launch(
+    _ former: InstanceState?, _ front: HeldDescriptor?, _ announceStart: () throws -> Void
+  ) throws -> Monitor {
     var preparation = try Preparation(options, in: store)
+    var plan = try preparation.plan()
     try preparation.checkTerminal(isAttached: front != nil)
     let signals = try Session.signalDescriptor(
       stops: preparation.relaysInput, orphans: options.detached)
@@ -132,7 +159,8 @@ public struct Runner {
         isTerminal: preparation.spec.process.terminal, takesInput: options.interactive) : nil
     if let front { attachments?.add(front) }
     let claim = try Claim.take(preparation, again: former)
-    preparation.plan.userNamespace = claim.userNamespace
+    preparation.userNamespace = claim.userNamespace
+    plan.userNamespace = claim.userNamespace
     let monitor: Monitor
     do {
       monitor = try Monitor(
@@ -142,6 +170,8 @@ public struct Runner {
       claim.record.abandon(error)
       throw error
     }
-    return try monitor.live(claim.plans, claim.host, announceStart: announceStart)
+    try monitor.launchFirst(plan, claim.plans, claim.host)
+    try announceStart()
+    return monitor
   }
 }

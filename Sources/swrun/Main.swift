@@ -64,10 +64,7 @@ struct Swrun: ParsableCommand {
     // descriptors through /proc (CVE-2019-5736): PR_SET_DUMPABLE, prctl(2).
     Executable.protect()
     do {
-      // Before anything is parsed: what is done now is done again by the executable that follows.
-      let (verb, arguments) = asked(CommandLine.arguments.dropFirst())
-      if let verb, sealed.contains(verb) { try Executable.seal() }
-      var command = try plain(verb, arguments) ?? type(of: verb).parseAsRoot(arguments)
+      var command = try command()
       try command.run()
     } catch let code as ExitCode {
       Glibc.exit(code.rawValue)
@@ -88,6 +85,17 @@ struct Swrun: ParsableCommand {
     case let error as SupervisorError: error.description
     default: "\(error)"
     }
+  }
+
+  /// What is asked for.
+  // Neither this nor what tells of failures is in the frame of `main()`: a monitor has that for as long as its
+  // instance runs.
+  @inline(never)
+  private static func command() throws -> any ParsableCommand {
+    // Before anything is parsed: what is done now is done again by the executable that follows.
+    let (verb, arguments) = asked(CommandLine.arguments.dropFirst())
+    if let verb, sealed.contains(verb) { try Executable.seal() }
+    return try plain(verb, arguments) ?? type(of: verb).parseAsRoot(arguments)
   }
 
   /// The verb that is asked for and what follows it. Only that verb is then parsed: to put all of
@@ -121,16 +129,19 @@ struct Swrun: ParsableCommand {
 
   /// `--help` and `--version` are no failures; a wrong option is one of swrun's own, 125 as with
   /// Docker.
+  @inline(never)
   private static func isUsage(_ error: any Error) -> Bool {
     "\(Swift.type(of: error))" == "CommandError" || error is ValidationError || error is CleanExit
   }
 
+  @inline(never)
   private static func exitForUsage(_ error: any Error) -> Never {
     if exitCode(for: error) == .success { exit(withError: error) }
     let lines = message(for: error)
     fail(lines, 125)
   }
 
+  @inline(never)
   private static func fail(_ text: String, _ code: Int32) -> Never {
     printError(text)
     Glibc.exit(code)

@@ -207,15 +207,21 @@ struct Run: PlainCommand {
   }
 
   mutating func run() throws {
+    if let runner = try prepare() { throw ExitCode(try runner.run()) }
+  }
+
+  /// - Returns: `nil` where nothing is to be run, but printed.
+  // The frame of `run()` is there for as long as the instance runs. Not `mutating`, this would have a copy of
+  // all options in there.
+  @inline(never)
+  private mutating func prepare() throws -> Runner? {
     let runner = try runner()
-    if explain {
-      let (spec, interfaces) = try runner.plan()
-      for line in Explanation.lines(
-        spec, interfaces, usesInit: !noInit, isEphemeral: fileSystem.ephemeral)
-      { print(line) }
-      return
-    }
-    throw ExitCode(try runner.run())
+    guard explain else { return runner }
+    let (spec, interfaces) = try runner.plan()
+    for line in Explanation.lines(
+      spec, interfaces, usesInit: !noInit, isEphemeral: fileSystem.ephemeral)
+    { print(line) }
+    return nil
   }
 
   /// What the options ask for; `swrun spec` takes the same.

@@ -32,6 +32,8 @@ final class Monitor {
   var placement: CgroupPlacement?
   /// The interfaces of the last run.
   var formerPlans: [InterfacePlan] = []
+  /// What the workload runs in, until ``attend(_:)`` has it.
+  private var launched: Launched?
   /// What is there while the workload runs.
   var interfaces: InterfaceMonitor?
   var cgroup: InstanceCgroup?
@@ -144,47 +146,47 @@ final class Monitor {
     if options.life.restart == .unlessStopped, !byMachine { store.forgetForReboot(state.id) }
   }
 
-  /// The instance's life, from its first launch.
-  ///
-  /// - Parameters:
-  ///   - plans, host: of the claim.
-  ///   - announceStart: called once, when the workload runs.
-  /// - Returns: the exit code of its last run.
-  func live(
-    _ plans: [InterfacePlan], _ host: consuming NetlinkSocket, announceStart: () throws -> Void
-  ) throws -> Int32 {
+  /// - Parameter plans, host: of the claim.
+  func launchFirst(
+    _ plan: LaunchPlan, _ plans: [InterfacePlan], _ host: consuming NetlinkSocket
+  ) throws {
     var host = host
-    var launched: Launched
     do {
       let plans = try claims.probe(
         plans, options.networks, record, &host, interruption: signals.fd)
-      launched = try launch(plans, host)
+      launched = try launch(plan, plans, host)
     } catch {
       record.abandon(error)
       throw error
     }
     if options.detached { ProcessTitle.set("swrun: \(state.name)") }
     tellStart()
-    try announceStart()
-    while true {
-      var code = try attend(launched)
-      switch launchAgain(after: &code) {
-      case .some(let next): launched = next
-      case .none: return try finish(code)
-      }
-    }
   }
 
+  /// The instance's life, after its first launch.
+  ///
+  /// - Returns: the exit code of its last run.
+  func live() throws -> Int32 {
+    var code: Int32 = 0
+    while let run = launched.take() {
+      code = try attend(run)
+      launchAgain(after: &code)
+    }
+    return try finish(code)
+  }
+
+  /// Unless it is not to be launched again.
+  ///
   /// - Parameter code: that of the last run; becomes that of a launch that has failed since.
-  /// - Returns: `nil` where it is not to be launched again.
-  private func launchAgain(after code: inout Int32) -> Launched? {
+  // Not in the frame of what waits: see `Runner`.
+  @inline(never)
+  private func launchAgain(after code: inout Int32) {
     while awaitNextLaunch(after: code) {
       do {
-        let launched = try relaunch(formerPlans)
+        launched = try relaunch(formerPlans)
         control.answerWaiting(ControlReply())
-        return .some(launched)
+        return
       } catch { code = note(failure: error) }
     }
-    return nil
   }
 }

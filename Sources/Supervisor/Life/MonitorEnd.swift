@@ -9,14 +9,14 @@ extension Monitor {
   /// - Returns: its exit code. What the run had is then gone, but for what the next one needs.
   func attend(_ launched: consuming Launched) throws -> Int32 {
     let started = Clock.monotonic()
-    let process = preparation.spec.process
+    let keepsSize = preparation.spec.process.consoleSize != nil
     let ends = launched.streams.intoMonitor()
     try attachments?.connect(
-      launched.running, input: ends.input, keepsSize: process.consoleSize != nil)
+      launched.running, input: ends.input, keepsSize: keepsSize)
     var session = try Session(
       launched.running, signals: signals.fd, output: ends.output, errors: ends.errors,
       log: ends.log, relaysInput: preparation.relaysInput,
-      keepsSize: process.consoleSize != nil, attachments: attachments)
+      keepsSize: keepsSize, attachments: attachments)
     let status: ExitStatus
     do { status = try session.wait(beside: self) } catch {
       endRun(restarting: false)
@@ -39,6 +39,7 @@ extension Monitor {
 
   /// Removes what the run had of the host: the interfaces now, so that their addresses are free when this
   /// returns, and the cgroup.
+  @inline(never)
   private func endRun(restarting: Bool) {
     pid = nil
     deadlines?.clear()
@@ -122,6 +123,8 @@ extension Monitor {
 
   /// Writes down how it ended. The exit code goes into the lock's file too, where `wait` finds it
   /// after `--rm` has removed everything else.
+  // Not in the frame of what waits: see `Runner`.
+  @inline(never)
   func finish(_ code: Int32) throws -> Int32 {
     claims.releaseAll(state.networks)
     FaultPoint.mark("the release of what it had")

@@ -12,9 +12,11 @@ struct Launched: ~Copyable {
 
 extension Monitor {
   /// Makes all that a run of the workload needs, and starts it. Nothing of that is left when this throws.
-  func launch(_ plans: [InterfacePlan], _ given: consuming NetlinkSocket) throws -> Launched {
+  func launch(
+    _ plan: LaunchPlan, _ plans: [InterfacePlan], _ given: consuming NetlinkSocket
+  ) throws -> Launched {
     var host = given
-    let (plan, spec) = (preparation.plan, preparation.spec)
+    let spec = preparation.spec
     let id = state.id
     let hooks = instanceHooks
     let agent = try SeccompAgent(spec.linux.seccomp)
@@ -104,6 +106,7 @@ extension Monitor {
   func relaunch(_ former: [InterfacePlan]) throws -> Launched {
     if wish != .stop { wish = .none }
     if preparation.dependsOnOthers { preparation = try preparation.renewed() }
+    let plan = try preparation.plan()
     var host = try NetlinkSocket()
     var plans: [InterfacePlan] = []
     if !former.isEmpty {
@@ -119,7 +122,7 @@ extension Monitor {
       $0.oomKilled = nil
       for index in $0.networks.indices { $0.networks[index].recover() }
     }
-    return try launch(plans, host)
+    return try launch(plan, plans, host)
   }
 
   private func makeCgroup() throws {
@@ -131,6 +134,6 @@ extension Monitor {
   }
 
   var instanceHooks: InstanceHooks? {
-    preparation.plan.hooks.map { InstanceHooks(plan: $0, record: record) }
+    preparation.hooks.map { InstanceHooks(plan: $0, record: record) }
   }
 }

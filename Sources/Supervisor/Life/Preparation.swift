@@ -9,7 +9,10 @@ struct Preparation {
   private(set) var draft: Draft
   /// `nil`: there is none, or it is not to be told of anything.
   let serviceManager: ServiceManager?
-  var plan: LaunchPlan
+  /// `nil` for a spec without any.
+  let hooks: HookPlan?
+  /// That of the spec, until the claim decides.
+  var userNamespace: Spec.UserNamespace
   let cgroup: CgroupPlan
   let placement: CgroupPlacement?
 
@@ -27,18 +30,27 @@ struct Preparation {
     options.sockets?.protect()
     let spec = draft.spec
     try spec.checkSecurityModules()
-    let filters = SeccompCache(directory: store.seccompDirectory)
-    plan = try LaunchPlan(
-      spec, usesInit: options.usesInit, seccomp: try filters.workloadProgram(spec),
-      initFilter: options.usesInit ? try filters.initProgram() : [],
-      landlock: draft.landlock.inForce ? LandlockPlan(spec) : nil,
-      hooks: try options.bundle.flatMap { bundle throws in
-        HookPlan(spec, id: options.request.id, bundle: try realPath(bundle))
-      }, sockets: options.sockets)
-    plan.isEphemeral = options.request.isEphemeral
-    try plan.checkScratch()
+    hooks = try options.bundle.flatMap { bundle throws in
+      HookPlan(spec, id: options.request.id, bundle: try realPath(bundle))
+    }
+    userNamespace = spec.userNamespace
     cgroup = try CgroupPlan(spec)
     placement = try CgroupPlacement.find(cgroup, id: options.request.id)
+  }
+
+  /// What a launch is to do. Each makes it anew: with its filters it would be a third of what a monitor that
+  /// waits has to remember.
+  func plan() throws -> LaunchPlan {
+    let filters = SeccompCache(directory: store.seccompDirectory)
+    var plan = try LaunchPlan(
+      spec, usesInit: options.usesInit, seccomp: try filters.workloadProgram(spec),
+      initFilter: options.usesInit ? try filters.initProgram() : [],
+      landlock: draft.landlock.inForce ? LandlockPlan(spec) : nil, hooks: hooks,
+      sockets: options.sockets)
+    plan.userNamespace = userNamespace
+    plan.isEphemeral = options.request.isEphemeral
+    try plan.checkScratch()
+    return plan
   }
 
   /// Whether this process hands its terminal's input on to that of the workload.
@@ -63,7 +75,7 @@ struct Preparation {
   /// The same instance after one of those has been launched again. What was claimed stays.
   func renewed() throws -> Preparation {
     var renewed = try Preparation(options, in: store)
-    renewed.plan.userNamespace = plan.userNamespace
+    renewed.userNamespace = userNamespace
     return renewed
   }
 

@@ -97,6 +97,8 @@ public struct Starter {
     }
   }
 
+  // Not in the frame of what waits: see `Runner`.
+  @inline(never)
   private func runner(_ record: RunRecord, detached: Bool) throws -> Runner {
     try record.enter(orElse: store.stagingDirectory)
     var options = try parse(record.words)
@@ -108,6 +110,7 @@ public struct Starter {
   }
 
   /// Without the privileges this program begins anew, and comes here again with them.
+  @inline(never)
   private func obtain(_ record: RunRecord) throws {
     if Privilege.missing.isEmpty { return try store.prepare() }
     try runner(record, detached: true).obtain()
