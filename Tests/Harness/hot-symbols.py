@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""hot-symbols.py EXECUTABLE MAP: writes to hot-symbols which functions and zero-initialised variables a start uses.
+"""hot-symbols.py EXECUTABLE MAP: writes to hot-symbols which functions and variables a start uses.
 
 The linker puts these side by side (see RELEASE in the Makefile). Each 64 KB of the program in which anything is
 executed is a page fault of each process, and a start uses some 3 % of all functions. Most of the variables are single
@@ -7,7 +7,7 @@ words that Swift's runtime fills in, and each page with one of them is memory of
 was linked, with its symbols, and MAP what the linker wrote of it; network and mount namespaces of its own are needed,
 which end with it. A list that is out of date does no harm but to time and memory.
 """
-import bisect, ctypes, json, os, re, signal, subprocess, sys, tempfile, time
+import bisect, ctypes, json, os, re, signal, struct, subprocess, sys, tempfile, time
 
 executable = os.path.abspath(sys.argv[1])
 
@@ -139,12 +139,29 @@ def functions(directory):
     return own
 
 
+def initial():
+    """What the executable has in memory to begin with, by its address."""
+    with open(executable, "rb") as file:
+        program = file.read()
+    # Elf64_Ehdr and Elf64_Phdr, elf(5); 1 is PT_LOAD.
+    headers, = struct.unpack_from("<Q", program, 32)
+    width, count = struct.unpack_from("<HH", program, 54)
+    found = {}
+    for at in range(headers, headers + width * count, width):
+        kind, _, offset, address, _, filled, size, _ = struct.unpack_from("<IIQQQQQQ", program, at)
+        if kind == 1:
+            found[address] = program[offset : offset + filled].ljust(size, b"\0")
+    return found
+
+
 def used(pid):
-    """The variables that are not zero, with their sizes."""
+    """The variables that are not as they were to begin with, with their sizes."""
+    segments = initial()
     with open(f"/proc/{pid}/mem", "rb") as memory:
-        for address, size, name in symbols("bB"):
+        for address, size, name in symbols("bBdD"):
+            start = max(first for first in segments if first <= address)
             memory.seek(address)
-            if any(memory.read(size)):
+            if memory.read(size) != segments[start][address - start :][:size]:
                 yield name, size
 
 
