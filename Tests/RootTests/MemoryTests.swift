@@ -16,11 +16,11 @@ struct MemoryTests {
       let pid = try #require(try world.state("quiet").monitor?.pid)
       // Of its program nothing is mapped but what has been written, in KiB.
       #expect(try eventually { try Self.memory(pid, "Rss") < 4_000 })
-      #expect(try Self.memory(pid, "Anonymous") < 640)
+      #expect(try Self.memory(pid, "Anonymous") < 480)
 
       #expect(try world.swrun("exec", "quiet", "sh", "-c", "echo >/tmp/go").code == 0)
       #expect(try eventually { try world.swrun("logs", "quiet").lines.count == 100_000 })
-      #expect(try eventually { try Self.memory(pid, "Anonymous") < 640 })
+      #expect(try eventually { try Self.memory(pid, "Anonymous") < 480 })
       #expect(try world.swrun("rm", "-f", "quiet").code == 0)
     }
   }
