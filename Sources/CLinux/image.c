@@ -26,15 +26,25 @@ static size_t read_pagemap(int pagemap, const void *start, size_t page, uint64_t
   return size < 0 ? 0 : (size_t)size / 8;
 }
 
-// In one function, so that nothing is written between the look at a page and its end.
-static void unmap_unwritten(int pagemap, char *start, size_t size, size_t page) {
+static int is_zero(const char *start, size_t page) {
+  for (size_t i = 0; i < page / 8; i++)
+    if (((const uint64_t *)start)[i]) return 0;
+  return 1;
+}
+
+// Also what is zero again, from `zeros` on, where all was zero to begin with. In one function, so that nothing is
+// written between the look at a page and its end.
+static void unmap_unwritten(int pagemap, char *start, char *zeros, size_t size, size_t page) {
   uint64_t entries[64];
   for (size_t first = 0, found = 0; first < size / page; first += found) {
     size_t wanted = size / page - first < 64 ? size / page - first : 64;
     found = read_pagemap(pagemap, start + first * page, page, entries, wanted);
     if (!found) return;
-    for (size_t i = 0; i < found; i++)
-      if (is_of_file(entries[i])) madvise(start + (first + i) * page, page, MADV_DONTNEED);
+    for (size_t i = 0; i < found; i++) {
+      char *next = start + (first + i) * page;
+      if (is_of_file(entries[i]) || (next >= zeros && is_written(entries[i]) && is_zero(next, page)))
+        madvise(next, page, MADV_DONTNEED);
+    }
   }
 }
 
@@ -48,11 +58,11 @@ static int unmap_object(struct dl_phdr_info *object, size_t unused, void *argume
     if (segment->p_type != PT_LOAD) continue;
     uintptr_t address = object->dlpi_addr + segment->p_vaddr;
     char *start = (char *)(address / page * page);
-    size_t size = address % page + segment->p_filesz;
+    char *filled = (char *)(address + segment->p_filesz), *end = (char *)(address + segment->p_memsz);
     if (segment->p_flags & PF_W)
-      unmap_unwritten(pagemap, start, size, page);
+      unmap_unwritten(pagemap, start, filled, (size_t)(end - start), page);
     else
-      madvise(start, size, MADV_DONTNEED);
+      madvise(start, (size_t)(filled - start), MADV_DONTNEED);
   }
   (void)unused;
   return 0;
