@@ -120,6 +120,19 @@ struct ManyTests {
     }
   }
 
+  @Test("the neighbours are told, and what they were told by is closed")
+  func announcements() throws {
+    try World.with { world in
+      try started(world, "web", "macvlan:eth0,ip=10.20.20.2")
+      // Packet sockets hold up whoever closes them.
+      #expect(
+        try eventually {
+          try world.swrun("exec", "web", "cat", "/proc/net/packet").lines.count == 1
+        })
+      #expect(try world.swrun("rm", "-f", "web").code == 0)
+    }
+  }
+
   @Test("an address is given once, whatever becomes of the records of who has it")
   func records() throws {
     try World.with { world in
