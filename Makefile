@@ -6,7 +6,7 @@ BUILD = .build
 export SWRUN = $(CURDIR)/$(BUILD)/swrun
 
 # Debian packages: to build, to test (with the guest), to measure.
-BUILD_PACKAGES = libmnl-dev libseccomp-dev libcap-dev pkg-config python3
+BUILD_PACKAGES = libmnl-dev libseccomp-dev libcap-dev pkg-config
 TEST_PACKAGES = iproute2 nftables iputils-ping iputils-arping tcpdump strace qemu-system-x86 kmod udev busybox-static python3-pip nginx-light curl dnsmasq-base uidmap apparmor systemd dbus valgrind
 BENCH_PACKAGES = bubblewrap crun runc systemd-container docker.io conmon iperf3 wrk
 
@@ -15,14 +15,13 @@ BENCH_PACKAGES = bubblewrap crun runc systemd-container docker.io conmon iperf3 
 # The executable has its fixed place (as those of Go's tools have), so that nothing in it is relocated, nor made this
 # process's own memory; libraries, stack and heap stay at random. No library is looked for beside it ($$ORIGIN).
 # Link-time optimisation gives each function and variable a section; the linker puts those that a start uses side by side.
-# For the standard library's variables a copy of that is made, which the linker has to find before the toolchain's own.
 empty :=
 SWIFTC = -Xswiftc $(empty)
 CLANG = -Xswiftc -Xclang-linker -Xswiftc $(empty)
 RELEASE = -c release --experimental-lto-mode full --disable-local-rpath \
   --pkg-config-path $(CURDIR)/$(BUILD)/static $(SWIFTC)-static-stdlib \
   $(SWIFTC)-Xfrontend $(SWIFTC)-disable-concrete-type-metadata-mangled-name-accessors \
-  $(SWIFTC)-use-ld=lld $(SWIFTC)-ld-path=$(CURDIR)/$(BUILD)/static/ld.lld -Xlinker -L$(CURDIR)/$(BUILD)/static -Xlinker --gc-sections -Xlinker --no-export-dynamic \
+  $(SWIFTC)-use-ld=lld -Xlinker -L$(CURDIR)/$(BUILD)/static -Xlinker --gc-sections -Xlinker --no-export-dynamic \
   -Xlinker --symbol-ordering-file=$(CURDIR)/Tests/Harness/hot-symbols -Xlinker --no-warn-symbol-ordering \
   $(CLANG)-static-libgcc $(CLANG)-no-pie
 
@@ -34,10 +33,6 @@ binary: deps
 	@for library in seccomp cap; do pkg-config --print-errors --exists lib$$library && printf \
 	  'Name: %s\nVersion: %s\nDescription: linked in\nLibs: -l:lib%s.a\n' $$library \
 	  $$(pkg-config --modversion lib$$library) $$library >$(BUILD)/static/lib$$library.pc || exit 1; done
-	@libraries=$$($(SWIFT) -print-target-info -static-stdlib | sed -n 's/.*"runtimeResourcePath": "\(.*\)".*/\1/p') && \
-	  Tests/Harness/split-bss.py $$libraries/linux/libswiftCore.a Swift.o $(BUILD)/static/libswiftCore.a && \
-	  printf '#!/bin/sh\nexec %s -L%s "$$@"\n' $$libraries/../../bin/ld.lld $(CURDIR)/$(BUILD)/static >$(BUILD)/static/ld.lld
-	@chmod +x $(BUILD)/static/ld.lld
 	$(SWIFT) build $(RELEASE) --product swrun
 	strip -o $(BUILD)/swrun $$($(SWIFT) build $(RELEASE) --show-bin-path)/swrun
 
@@ -101,6 +96,7 @@ hot-symbols: binary test-deps ## Find out anew what a start uses, as the order f
 	@Tests/Harness/packages.sh runc
 	@unshare --net --mount Tests/Harness/hot-symbols.py $$($(SWIFT) build $(RELEASE) --show-bin-path)/swrun \
 	  $(BUILD)/static/swrun.map
+	@rm $$($(SWIFT) build $(RELEASE) --show-bin-path)/swrun # so that it is linked anew
 
 lint: ## Check the format of the sources
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests
