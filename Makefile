@@ -14,7 +14,7 @@ BENCH_PACKAGES = bubblewrap crun runc systemd-container docker.io conmon iperf3 
 # calls is left out. The compiler calls metadata accessors, where the runtime would search all conformances by name.
 # The executable has its fixed place (as those of Go's tools have), so that nothing in it is relocated, nor made this
 # process's own memory; libraries, stack and heap stay at random. No library is looked for beside it ($$ORIGIN).
-# Link-time optimisation gives each function and variable a section; the linker puts those that a start uses side by side.
+# Link-time optimisation gives each function and variable a section; those that a start uses are put side by side.
 empty :=
 SWIFTC = -Xswiftc $(empty)
 CLANG = -Xswiftc -Xclang-linker -Xswiftc $(empty)

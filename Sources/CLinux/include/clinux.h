@@ -81,8 +81,8 @@ int swrun_ioctl_int(int fd, unsigned long request, unsigned long argument);
 void swrun_unmap_code(void);
 // Gives back what lies below the present end of the main thread's stack, on which this is to be called.
 void swrun_release_stack(void);
-// Unmaps the code, and what of the data this process has not written, gives the stack back, and waits for ever, epoll_wait(2); little
-// else of the program is used between.
+// Unmaps the code, and what of the data this process has not written, gives the stack back, and waits for ever,
+// epoll_wait(2); little else of the program is used between.
 int swrun_wait_unmapped(int epoll, struct epoll_event *events, int room);
 // Maps this program anew from `file`, which is its own file opened by another mount, and makes that its
 // executable (/proc/PID/exe): PR_SET_MM_MAP, prctl(2), which needs CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE. All
