@@ -22,7 +22,7 @@ public struct CapabilitySet: Hashable, Sendable {
   public static func bit(of name: String) -> UInt64? {
     // libcap would stop at it, and take what stands before it.
     guard !name.utf8.contains(0) else { return nil }
-    let isFull = zip(name.utf8, "cap_".utf8).lazy.filter { $0 | 0x20 == $1 | 0x20 }.count == 4
+    let isFull = name.prefix(4).lowercased() == "cap_"
     var value: cap_value_t = 0
     // It takes them in any case.
     return cap_from_name(isFull ? name : "cap_" + name, &value) == 0 ? UInt64(value) : nil

@@ -195,8 +195,7 @@ public struct NetworkSetup: ~Copyable {
   /// Tells the neighbours of addresses that are new; to be called a second apart.
   ///
   /// - Parameter host: a socket of the namespace that has the parents, in which this process is.
-  /// - Returns: whether there is more to be told.
-  public mutating func announce(_ host: inout NetlinkSocket) -> Bool {
+  public mutating func announce(_ host: inout NetlinkSocket) {
     // Made with its first use, when the workload runs already.
     if announcer == nil, made.contains(where: { $0.announcements > 0 && $0.proxy == nil }) {
       announcer = try? namespace.visit { try Announcer() }
@@ -213,14 +212,16 @@ public struct NetworkSetup: ~Copyable {
         announcer?.send(own.addresses, from: link)
       }
     }
-    return made.contains { $0.announcements > 0 }
   }
+
+  /// Whether there is more to be told.
+  public var hasMoreToAnnounce: Bool { made.contains { $0.announcements > 0 } }
 
   /// Whether it still has what the announcements were sent by.
   public var isAnnouncing: Bool { announcer != nil }
 
-  /// Lets go of it. The kernel has who closes a packet socket wait until no CPU
-  /// looks at it any more (`packet_release`, net/packet/af_packet.c), for up to some 20 ms.
+  /// Lets go of it. The kernel has who closes a packet socket wait until no CPU looks at it any more
+  /// (`packet_release`, net/packet/af_packet.c), for up to some 20 ms.
   public mutating func restFromAnnouncing() { announcer = nil }
 
   /// The neighbours of an interface that has some have to be told anew.

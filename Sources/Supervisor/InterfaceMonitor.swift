@@ -21,7 +21,6 @@ final class InterfaceMonitor {
   /// Of the instance's own namespace, where a router gives it addresses.
   var advertisements: LinkWatch?
   private let announcements: Timer
-  private var hasMoreToTell = false
   /// From the first interface on.
   private var parents: LinkWatch?
   /// The parents as the kernel is told that they are known; `nil`: it tells of all.
@@ -116,14 +115,14 @@ final class InterfaceMonitor {
   /// Tells the neighbours now, and again a second later while there is something to tell. What is to be closed
   /// then is closed by the loop, while the workload runs: neither its start nor its end waits for that.
   func announce() {
-    hasMoreToTell = network.announce(&host)
+    network.announce(&host)
     awaitNextAnnouncement()
   }
 
   private func awaitNextAnnouncement() {
     if network.isAnnouncing {
       try? announcements.set(first: 1)
-    } else if hasMoreToTell {
+    } else if network.hasMoreToAnnounce {
       try? announcements.set(first: 1_000_000_000)
     }
   }

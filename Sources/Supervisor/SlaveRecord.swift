@@ -9,8 +9,8 @@ import Network
 ///     DEVICE:INODE|INDEX,KIND,MODE,FLAGS,ADDRESS,...|...|FINGERPRINT
 ///
 /// for the network namespace of the parents, the interfaces, and all that stands before; `-` for an
-/// instance that has none, `.` for one whose end is written down, so that nothing of it has to be put right. A line that is missing or wrong says nothing, and the state counts: an older
-/// swrun writes none.
+/// instance that has none, `.` for one whose end is written down, so that nothing of it has to be put
+/// right. A line that is missing or wrong says nothing, and the state counts: an older swrun writes none.
 enum SlaveRecord {
   static let name = "slaves"
   /// Bytes; the target of a symbolic link is shorter than `PATH_MAX`.
@@ -83,7 +83,9 @@ struct RecordedSlaves {
   /// - Parameter owner: whose it is.
   /// - Returns: false for what is no such line.
   mutating func add(_ line: UnsafeBufferPointer<UInt8>, of owner: () -> String) -> Bool {
-    if line.count == 1, line[0] == UInt8(ascii: "-") || line[0] == UInt8(ascii: ".") { return true }
+    for word in [SlaveRecord.ofNone, SlaveRecord.ofEnded] where line.elementsEqual(word.utf8) {
+      return true
+    }
     guard let last = line.lastIndex(of: UInt8(ascii: "|")) else { return false }
     let body = UnsafeBufferPointer(rebasing: line[...last])
     guard Self.hexadecimal(line[(last + 1)...]) == fingerprint(body) else { return false }

@@ -40,7 +40,7 @@ public struct Sweeper {
   /// some, other ones each time. Who is in its way is found by what the start is refused.
   ///
   /// - Returns: whether it has looked at all.
-  func sweepSome(_ lock: borrowing FileLock) throws -> Bool {
+  func sweepSome(_: borrowing FileLock) throws -> Bool {
     var chosen: [String] = []
     var count = 0
     var random = UInt64.random(in: 0...UInt64.max)
