@@ -45,6 +45,19 @@ public struct InterfacePlan: Hashable, Sendable {
   /// Whether it is a port of a bridge.
   public var isPort: Bool { if case .bridge = spec.kind { true } else { false } }
 
+  /// Whether nobody has to wait until the kernel removes it, once it has lost its addresses: those are all known,
+  /// and it keeps no MAC address and no parent from the next.
+  var canBeLeft: Bool {
+    guard !spec.withoutAddress, spec.sources.isEmpty, spec.hardwareAddress == nil else {
+      return false
+    }
+    return switch spec.kind {
+    case .ipvlan: true
+    case .macvlan(let macvlan): macvlan.mode != .passthru
+    default: false
+    }
+  }
+
   public var usesIPv6: Bool {
     spec.withoutAddress || spec.sources.contains(.slaac)
       || addresses.contains { !$0.address.isIPv4 }

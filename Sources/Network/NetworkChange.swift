@@ -42,7 +42,7 @@ extension NetworkSetup {
       }
       try FaultPoint.reach("\(plan.name) has the route \(route.text)")
     }
-    made[position].addresses = plan.addresses.map(\.address)
+    made[position].addresses = plan.addresses
     guard plan.announces, !new.isEmpty else { return }
     made[position].announcements = 3
   }

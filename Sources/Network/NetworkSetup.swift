@@ -19,7 +19,9 @@ public struct NetworkSetup: ~Copyable {
     let index: Int32
     /// The neighbours are told so many times more.
     var announcements: Int
-    var addresses: [IPAddress]
+    var addresses: [InterfaceAddress]
+    /// ``InterfacePlan/canBeLeft``
+    let canBeLeft: Bool
     /// The index of the parent from which the host tells of them; `nil`: the interface itself does.
     let proxy: Int32?
   }
@@ -54,18 +56,37 @@ public struct NetworkSetup: ~Copyable {
     if !plan.parent.isUp {
       try host.setLink(index: plan.parent.index, up: true, named: plan.parent.name)
     }
-    let index: Int32
-    do { index = try create(plan, driver, &host) } catch let error as NetlinkError {
-      throw Self.explain(error, plan, driver, &host)
-    }
+    let index = try createWhenFree(plan, driver, &host)
     made.append(
       Made(
         name: plan.name, index: index, announcements: plan.announces ? 3 : 0,
-        addresses: plan.addresses.map(\.address), proxy: plan.isProxied ? plan.parent.index : nil))
+        addresses: plan.addresses, canBeLeft: plan.canBeLeft,
+        proxy: plan.isProxied ? plan.parent.index : nil))
     try FaultPoint.reach("\(driver.kind) on \(plan.parent.name)")
     let hasIPv6 = Self.kernelHasIPv6
     try apply((hasIPv6 ? plan.routerSettings : []) + plan.spec.sysctls, to: plan.name)
     try take(plan.steps(kernelHasIPv6: hasIPv6), of: plan, index)
+  }
+
+  /// While the kernel removes slaves of another kind, whose namespace has ended, the parent cannot carry this
+  /// one: that is waited for, a second at most.
+  private mutating func createWhenFree(
+    _ plan: InterfacePlan, _ driver: any LinkDriver, _ host: inout NetlinkSocket
+  ) throws -> Int32 {
+    let deadline = Clock.monotonic() + 1_000_000_000
+    while true {
+      do { return try create(plan, driver, &host) } catch let error as NetlinkError {
+        guard error.errno == .resourceBusy, Clock.monotonic() < deadline,
+          Self.holders(of: plan.parent, &host).isEmpty
+        else { throw Self.explain(error, plan, driver, &host) }
+        usleep(10_000)
+      }
+    }
+  }
+
+  private static func holders(of parent: Link, _ host: inout NetlinkSocket) -> [Slave] {
+    SlaveSearch(kinds: ["ipvlan", "macvlan", "macvtap", "ipvtap"])
+      .slaves(of: parent.index, host: &host, except: [])
   }
 
   /// Makes the interface under its name, straight in the instance's namespace, where nobody else sees it.
@@ -167,8 +188,7 @@ public struct NetworkSetup: ~Copyable {
     let kernel = "the kernel says: \(error.reason)"
     switch error.errno.rawValue {
     case EBUSY:
-      let holders = SlaveSearch(kinds: ["ipvlan", "macvlan", "macvtap", "ipvtap"])
-        .slaves(of: plan.parent.index, host: &host, except: [])
+      let holders = holders(of: plan.parent, &host)
       if let first = holders.first {
         return NetworkError(
           "\(parent) cannot carry \(driver.kind): it already carries \(first.kind) (\(list(holders.map(\.owner)))). Use another parent, or --net \(first.kind):\(parent)"
@@ -206,10 +226,10 @@ public struct NetworkSetup: ~Copyable {
       // Asked for each time: that of the parent may have changed.
       if let proxy = own.proxy {
         guard let link = try? host.link(index: proxy) else { continue }
-        try? Announcer().send(own.addresses, from: link)
+        try? Announcer().send(own.addresses.map(\.address), from: link)
       } else {
         guard let link = try? inside.link(index: own.index) else { continue }
-        announcer?.send(own.addresses, from: link)
+        announcer?.send(own.addresses.map(\.address), from: link)
       }
     }
   }
@@ -261,9 +281,26 @@ public struct NetworkSetup: ~Copyable {
     made.remove(at: position)
   }
 
-  /// Removes the interfaces now, so that their addresses are free when this returns. The kernel
-  /// would do it as well once the namespace has ended, but some time later.
+  /// Removes the interfaces now.
   public mutating func remove() {
     for name in made.map(\.name).reversed() { remove(name) }
+  }
+
+  /// Ends the interfaces of an instance that has ended, so that their addresses are free when this returns.
+  ///
+  /// Who asks the kernel to remove an interface waits until no CPU looks at it any more (`netdev_run_todo`,
+  /// net/core/dev.c), for some 20 ms. What is in a namespace that has ended it removes by itself, all at
+  /// once, and nobody waits.
+  ///
+  /// - Parameter namespaceEnds: nobody else is in the namespace.
+  public mutating func end(namespaceEnds: Bool) {
+    guard namespaceEnds else { return remove() }
+    for own in made.reversed() where own.canBeLeft {
+      // What fails here has gone with the parent.
+      for address in own.addresses { try? inside.deleteAddress(address, from: own.index) }
+      FaultPoint.mark("the end of \(own.name)")
+    }
+    made.removeAll(where: \.canBeLeft)
+    remove()
   }
 }

@@ -106,10 +106,12 @@ final class InterfaceMonitor {
     }
   }
 
-  /// Gives the leases back, unless they are to be had again, and removes the interfaces.
-  func end(keepingLeases: Bool) {
+  /// Gives the leases back, unless they are to be had again, and ends the interfaces.
+  ///
+  /// - Parameter namespaceEnds: with the workload, since nobody else is in it.
+  func end(keepingLeases: Bool, namespaceEnds: Bool) {
     if !keepingLeases { releaseLeases() }
-    network.remove()
+    network.end(namespaceEnds: namespaceEnds)
   }
 
   /// Tells the neighbours now, and again a second later while there is something to tell. What is to be closed

@@ -52,7 +52,9 @@ public struct NamespaceView {
   /// - Throws: why it could not; else it does not return.
   public func execute(_ command: [String], in state: InstanceState) throws -> Never {
     try Privilege.check()
-    guard let process = try running(state).open() else {
+    let identity = try running(state)
+    try store.noteVisitor(of: state.id)
+    guard let process = identity.open() else {
       throw SupervisorError("\(state.name) has ended")
     }
     try process.enterNamespaces(.network)
@@ -102,6 +104,7 @@ public struct NamespaceView {
       throw SupervisorError(
         "\(path) is there already; choose another name: swrun netns attach \(state.name) NAME")
     }
+    try store.noteVisitor(of: state.id)
     var host = try NetlinkSocket()
     try store.hostResources().acquire(
       .namespaceName(name: name, process: process, inode: namespace.inode),

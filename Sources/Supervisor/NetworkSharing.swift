@@ -65,6 +65,7 @@ struct NetworkSharing {
       throw SupervisorError(
         "--net \(summary): \(path) is not a network namespace; ip netns lists those in /run/netns")
     }
+    try store.noteVisitor(of: owner.id)
     guard let process = owner.process?.open(), let namespace = try? Namespace(path: path),
       // The process still is the one that was meant, so the path led to its namespace.
       !process.waitForEnd(milliseconds: 0)
@@ -89,4 +90,18 @@ struct NetworkSharing {
     }
     return nil
   }
+}
+
+extension InstanceStore {
+  /// Is there from the first time on that somebody else comes into the network namespace of an instance, who
+  /// may stay in it when the instance ends.
+  private func visitorMark(_ id: String) -> String { "\(directory(id))/visited" }
+
+  /// To be called before the namespace is opened, while the instance lives.
+  func noteVisitor(of id: String) throws(SystemError) {
+    _ = try Descriptor.open(visitorMark(id), O_WRONLY | O_CREAT | O_NOFOLLOW, mode: 0o600)
+  }
+
+  /// - Returns: whether there was one. To be called when the instance has ended: then no other comes.
+  func forgetVisitors(of id: String) -> Bool { unlink(visitorMark(id)) == 0 }
 }

@@ -180,6 +180,36 @@ struct IpvlanTests {
     }
   }
 
+  @Test("what an instance had is free when it has ended, for its own like and for another kind")
+  func free() throws {
+    try World.with { world in
+      let elsewhere = "\(world.hostName)x"
+      try world.ip("netns", "add", elsewhere)
+      defer { _ = try? command(["ip", "netns", "del", elsewhere]) }
+      try world.ip(
+        "-n", world.hostName, "link", "add", "iv9", "link", "eth0", "netns", elsewhere, "type",
+        "ipvlan", "mode", "l2")
+      for _ in 1...5 {
+        let result = try world.swrun(
+          "--rm", "--net", "ipvlan:eth0", "--ip", "10.20.20.9", "--ip", "fd20::9", "--", "true")
+        #expect(result.code == 0, "\(result)")
+        // By hand, which waits for nothing.
+        for address in ["10.20.20.9/24", "fd20::9/64"] {
+          try world.ip("-n", elsewhere, "addr", "add", address, "dev", "iv9")
+          try world.ip("-n", elsewhere, "addr", "del", address, "dev", "iv9")
+        }
+      }
+      try world.ip("-n", elsewhere, "link", "del", "iv9")
+      // The kernel may be removing the former's slave still, and the parent carries one kind only.
+      for kind in ["ipvlan", "macvlan", "ipvlan", "macvlan"] {
+        let result = try world.swrun(
+          "--rm", "--net", "\(kind):eth0", "--ip", "10.20.20.9", "--", "true")
+        #expect(result.code == 0, "\(result)")
+      }
+      #expect(try world.leftovers() == [])
+    }
+  }
+
   @Test("the neighbours are told three times of a new address, in l2")
   func announcements() throws {
     try World.with { world in

@@ -68,6 +68,38 @@ struct NetnsTests {
     }
   }
 
+  @Test(
+    "who stays in the namespace of an instance that has ended keeps no interface",
+    arguments: [false, true])
+  func visitor(isAttached: Bool) throws {
+    try World.with { world in
+      let name = "\(world.hostName)v"
+      _ = try swrun(
+        world, "-d", "--rm", "--name", name, "--net", "macvlan:eth0", "--ip", "10.20.20.2", "--",
+        "sleep", "1000")
+      if isAttached { #expect(try swrun(world, "netns", "attach", name).code == 0) }
+      let fifo = "\(world.directory)/fifo"
+      try check("mkfifo", "", mkfifo(fifo, 0o600))
+      // It reads the names when the instance has ended.
+      let wait = [
+        "sh", "-c", "ls /sys/class/net > \(world.directory)/before; cat \(fifo); ls /sys/class/net",
+      ]
+      let visit =
+        isAttached
+        ? ["ip", "netns", "exec", name] : [World.binary, "netns", "exec", name]
+      let visitor = try start(
+        ["nsenter", "--net=/run/netns/\(world.hostName)"] + visit + wait,
+        environment: world.environment)
+      #expect(
+        try eventually { (try? readText("\(world.directory)/before")) == "eth0\nlo\n" })
+      #expect(try swrun(world, "rm", "-f", name).code == 0)
+      _ = try command(["sh", "-c", ": > \(fifo)"])
+      let left = try visitor.finish()
+      #expect(left.code == 0 && left.output == "lo\n", "\(left)")
+      #expect(try world.leftovers() == [])
+    }
+  }
+
   @Test("a name goes also when the monitor is killed")
   func killed() throws {
     try World.with { world in

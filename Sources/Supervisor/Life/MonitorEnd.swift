@@ -37,15 +37,19 @@ extension Monitor {
   /// Of what `--timeout` has ended, as with Podman.
   private static let overdueCode: Int32 = 255
 
-  /// Removes what the run had of the host: the interfaces now, so that their addresses are free when this
-  /// returns, and the cgroup.
+  /// Removes what the run had of the host: the interfaces, whose addresses are free when this returns, and
+  /// the cgroup.
   @inline(never)
   private func endRun(restarting: Bool) {
     pid = nil
     deadlines?.clear()
     abandonHealthCheck()
     if let file = options.life.pidFile { PidFile.remove(file, of: state.process?.pid) }
-    interfaces?.end(keepingLeases: restarting)
+    let hadOthers = store.forgetVisitors(of: state.id)
+    interfaces?.end(
+      keepingLeases: restarting,
+      namespaceEnds: !hadOthers && preparation.draft.sharing == nil
+        && preparation.spec[namespace: "pid"] == .new)
     formerPlans = interfaces?.plans ?? []
     interfaces = nil
     cgroupFault = cgroup?.end()
