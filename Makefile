@@ -6,7 +6,7 @@ BUILD = .build
 export SWRUN = $(CURDIR)/$(BUILD)/swrun
 
 # Debian packages: to build, to test (with the guest), to measure.
-BUILD_PACKAGES = libmnl-dev libseccomp-dev libcap-dev pkg-config
+BUILD_PACKAGES = libmnl-dev libseccomp-dev libcap-dev musl-dev pkg-config
 TEST_PACKAGES = iproute2 nftables iputils-ping iputils-arping tcpdump strace qemu-system-x86 kmod udev busybox-static python3-pip nginx-light curl dnsmasq-base uidmap apparmor systemd dbus valgrind
 BENCH_PACKAGES = bubblewrap crun runc systemd-container docker.io conmon iperf3 wrk
 
@@ -14,6 +14,8 @@ BENCH_PACKAGES = bubblewrap crun runc systemd-container docker.io conmon iperf3 
 # calls is left out. The compiler calls metadata accessors, where the runtime would search all conformances by name.
 # The executable has its fixed place (as those of Go's tools have), so that nothing in it is relocated, nor made this
 # process's own memory; libraries, stack and heap stay at random. No library is looked for beside it ($$ORIGIN).
+# Swift's library needs functions of libm, nearly none of which is ever called: they are musl's, which stand alone,
+# where glibc's archive needs names of its own libc; one library less is loaded and relocated in each start.
 # Link-time optimisation gives each function and variable a section; those that a start uses are put side by side.
 empty :=
 SWIFTC = -Xswiftc $(empty)
@@ -30,6 +32,7 @@ all: binary ## Build the release binary, .build/swrun (the default)
 binary: deps
 	@mkdir -p $(BUILD)/static
 	@ln -sf $$(gcc -print-file-name=libstdc++.a) $(BUILD)/static/
+	@[ -e $(BUILD)/static/libm.a ] || Tests/Harness/libm.sh $(BUILD)/static/libm.a
 	@for library in seccomp cap; do pkg-config --print-errors --exists lib$$library && printf \
 	  'Name: %s\nVersion: %s\nDescription: linked in\nLibs: -l:lib%s.a\n' $$library \
 	  $$(pkg-config --modversion lib$$library) $$library >$(BUILD)/static/lib$$library.pc || exit 1; done
