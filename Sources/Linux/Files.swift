@@ -37,8 +37,11 @@ public func readFile(_ path: String, limit: Int = 16 << 20) throws(SystemError) 
 }
 
 /// The rest of an open file; see ``readFile(_:limit:)``.
+///
+/// - Parameter size: of a regular file, in bytes, where it is known: then nobody asks whether there is more. 0 says
+///   nothing, since procfs(5) has such files.
 public func readFile(
-  _ fd: FileDescriptor, named path: String, limit: Int = 16 << 20
+  _ fd: FileDescriptor, named path: String, limit: Int = 16 << 20, size: Int = 0
 ) throws(SystemError) -> [UInt8] {
   var bytes: [UInt8] = []
   while true {
@@ -46,9 +49,9 @@ public func readFile(
     do { part = try fd.readSome(1 << 14) } catch {
       throw SystemError("read", path, errno: error.errno)
     }
-    if part.isEmpty { return bytes }
     bytes += part
     if bytes.count > limit { throw SystemError("read", path, errno: .fileTooLarge) }
+    if part.isEmpty || (size > 0 && bytes.count >= size) { return bytes }
   }
 }
 

@@ -25,7 +25,8 @@ public struct RootView: ~Copyable {
     guard let file = open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK) else { return nil }
     var status = stat()
     guard fstat(file.fd.rawValue, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
-      let bytes = try? readFile(file.fd, named: path, limit: limit)
+      let bytes = try? readFile(
+        file.fd, named: path, limit: limit, size: Int(status.st_size))
     else { return nil }
     return String(decoding: bytes, as: UTF8.self)
   }

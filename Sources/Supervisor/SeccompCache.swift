@@ -70,7 +70,8 @@ struct SeccompCache {
     var status = stat()
     guard fstat(file.fd.rawValue, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
       status.st_uid == geteuid(), status.st_mode & 0o022 == 0,
-      let bytes = try? readFile(file.fd, named: path, limit: digestLength + longest)
+      let bytes = try? readFile(
+        file.fd, named: path, limit: digestLength + longest, size: Int(status.st_size))
     else { return nil }
     let program = Array(bytes.dropFirst(digestLength))
     guard !program.isEmpty, program.count % 8 == 0,
