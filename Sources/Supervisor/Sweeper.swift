@@ -63,7 +63,7 @@ public struct Sweeper {
     return false
   }
 
-  private static let some = 32
+  private static let some = 8
 
   /// - Returns: why the first of those that cannot be put right cannot.
   private func putRight(among ids: [String]) -> (any Error)? {
