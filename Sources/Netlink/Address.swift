@@ -45,14 +45,18 @@ extension NetlinkSocket {
   public mutating func deleteAddress(
     _ address: InterfaceAddress, from index: Int32
   ) throws(NetlinkError) {
-    var message = Message(.deleteAddress, about: "\(address)")
-    message.putHeader(Self.header(address, index))
-    message.put(.addressLocal, address.address.bytes)
-    do { try request(message) } catch {
+    do { try request(Self.message(deleting: address, from: index)) } catch {
       if error.errno != .noSuchAddressOrDevice && error.errno.rawValue != EADDRNOTAVAIL {
         throw error
       }
     }
+  }
+
+  public static func message(deleting address: InterfaceAddress, from index: Int32) -> Message {
+    var message = Message(.deleteAddress, about: "\(address)")
+    message.putHeader(header(address, index))
+    message.put(.addressLocal, address.address.bytes)
+    return message
   }
 
   /// Gives an interface an address, usable at once: IPv6 does not wait for duplicate address

@@ -296,8 +296,10 @@ public struct NetworkSetup: ~Copyable {
   public mutating func end(namespaceEnds: Bool) {
     guard namespaceEnds else { return remove() }
     for own in made.reversed() where own.canBeLeft {
-      // What fails here has gone with the parent.
-      for address in own.addresses { try? inside.deleteAddress(address, from: own.index) }
+      // What is refused here has gone with the parent.
+      _ = try? inside.request(each: own.addresses) {
+        NetlinkSocket.message(deleting: $0, from: own.index)
+      }
       FaultPoint.mark("the end of \(own.name)")
     }
     made.removeAll(where: \.canBeLeft)

@@ -37,7 +37,7 @@ def without_network(world, rounds):
 
 def with_ipvlan(world, rounds):
     """The kernel removes a dead namespace's slave some time later, and its address is busy until then: all but swrun,
-    which removes its slave before it ends, get a new address each round."""
+    which takes the address away before it ends, get a new one each round."""
     if not world.is_guest:
         return []
     floor = f"{world.directory}/floor"

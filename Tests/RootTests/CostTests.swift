@@ -25,7 +25,7 @@ struct CostTests {
 
   @Test("an attach takes two writes to the kernel, however many addresses and routes it has")
   func attach() throws {
-    let (newLink, deleteLink, newAddress, newRoute) = (16, 17, 20, 24)
+    let (newLink, newAddress, deleteAddress, newRoute) = (16, 20, 21, 24)
     try World.with { world in
       let one = try changes(
         world, "--rm", "--net", "macvlan:eth0,ip=10.20.20.2/24,gateway=10.20.20.1", "--", "true")
@@ -34,7 +34,8 @@ struct CostTests {
           [newLink],  // lo
           [newLink],  // eth0
           [newLink, newLink, newAddress, newRoute],  // without a link-local address; up
-          [deleteLink],
+          // The kernel removes the slave with its namespace.
+          [deleteAddress],
         ], "\(one)")
       let many = try changes(
         world, "--rm", "--net",
@@ -44,9 +45,20 @@ struct CostTests {
         many == [
           [newLink], [newLink],
           [newLink, newAddress, newAddress, newAddress, newRoute, newRoute, newRoute, newRoute],
-          [deleteLink],
+          [deleteAddress, deleteAddress, deleteAddress],
         ], "\(many)")
     }
+  }
+
+  @Test("no more libraries are loaded than cannot be linked in")
+  func libraries() throws {
+    let lines = try command(["readelf", "-dW", World.binary]).lines
+    let needed = lines.filter { $0.contains("(NEEDED)") }.compactMap {
+      $0.split(whereSeparator: { "[]".contains($0) }).last.map(String.init)
+    }
+    // The loader itself may be among them.
+    let libraries = Set(needed.filter { !$0.hasPrefix("ld-linux") })
+    #expect(libraries == ["libmnl.so.0", "libc.so.6"], "\(needed)")
   }
 
   /// The system calls of a command and all that it starts.
