@@ -6,34 +6,30 @@ BUILD = .build
 export SWRUN = $(CURDIR)/$(BUILD)/swrun
 
 # Debian packages: to build, to test (with the guest), to measure.
-BUILD_PACKAGES = libmnl-dev libseccomp-dev libcap-dev musl-dev pkg-config
+BUILD_PACKAGES = libmnl-dev libseccomp-dev libcap-dev pkg-config
 TEST_PACKAGES = iproute2 nftables iputils-ping iputils-arping tcpdump strace qemu-system-x86 kmod udev busybox-static python3-pip nginx-light curl dnsmasq-base uidmap apparmor systemd dbus valgrind
 BENCH_PACKAGES = bubblewrap crun runc systemd-container docker.io conmon iperf3 wrk
 
-# What a start costs lies here too. Swift's libraries and Debian's libseccomp and libcap are linked in, what nobody
-# calls is left out. The compiler calls metadata accessors, where the runtime would search all conformances by name.
-# The executable has its fixed place (as those of Go's tools have), so that nothing in it is relocated, nor made this
-# process's own memory; libraries, stack and heap stay at random. No library is looked for beside it ($$ORIGIN).
-# Swift's library needs functions of libm, nearly none of which is ever called: they are musl's, which stand alone,
-# where glibc's archive needs names of its own libc; one library less is loaded and relocated in each start.
+# What a start costs lies here too. All libraries are linked in: Swift's, the C library, Debian's libseccomp and libcap, and
+# libmnl, of which Debian has no archive (libmnl.py makes one). What nobody calls is left out. The compiler calls metadata
+# accessors, where the runtime would search all conformances by name. The executable has its fixed place (as those of
+# Go's tools have), so that nothing in it is relocated, nor made this process's own memory; stack and heap stay at random.
 # Link-time optimisation gives each function and variable a section; those that a start uses are put side by side.
 empty :=
 SWIFTC = -Xswiftc $(empty)
-CLANG = -Xswiftc -Xclang-linker -Xswiftc $(empty)
 RELEASE = -c release --experimental-lto-mode full --disable-local-rpath \
-  --pkg-config-path $(CURDIR)/$(BUILD)/static $(SWIFTC)-static-stdlib \
+  --pkg-config-path $(CURDIR)/$(BUILD)/static $(SWIFTC)-static-executable \
   $(SWIFTC)-Xfrontend $(SWIFTC)-disable-concrete-type-metadata-mangled-name-accessors \
   $(SWIFTC)-use-ld=lld -Xlinker -L$(CURDIR)/$(BUILD)/static -Xlinker --gc-sections -Xlinker --no-export-dynamic \
-  -Xlinker --symbol-ordering-file=$(CURDIR)/Tests/Harness/hot-symbols -Xlinker --no-warn-symbol-ordering \
-  $(CLANG)-static-libgcc $(CLANG)-no-pie
+  -Xlinker --symbol-ordering-file=$(CURDIR)/Tests/Harness/hot-symbols -Xlinker --no-warn-symbol-ordering
 
 all: binary ## Build the release binary, .build/swrun (the default)
 
 binary: deps
 	@mkdir -p $(BUILD)/static
 	@ln -sf $$(gcc -print-file-name=libstdc++.a) $(BUILD)/static/
-	@[ -e $(BUILD)/static/libm.a ] || Tests/Harness/libm.sh $(BUILD)/static/libm.a
-	@for library in seccomp cap; do pkg-config --print-errors --exists lib$$library && printf \
+	@Tests/Harness/libmnl.py $$(pkg-config --variable=libdir libmnl)/libmnl.so $(BUILD)/static/libmnl.a
+	@for library in mnl seccomp cap; do pkg-config --print-errors --exists lib$$library && printf \
 	  'Name: %s\nVersion: %s\nDescription: linked in\nLibs: -l:lib%s.a\n' $$library \
 	  $$(pkg-config --modversion lib$$library) $$library >$(BUILD)/static/lib$$library.pc || exit 1; done
 	$(SWIFT) build $(RELEASE) --product swrun
@@ -75,10 +71,10 @@ $(BUILD)/hostile: Tests/Hostile/hostile.c
 # Swift's libraries are loaded each time, it takes six times as long to start, in the guest a second and a half.
 build-tests: binary test-deps $(BUILD)/hostile ## Build the tests
 	$(SWIFT) build --build-tests
-	$(SWIFT)c -static-stdlib -use-ld=lld -o $(BUILD)/swrun-debug -L$(BUILD)/static -Xlinker --gc-sections \
-	  -Xlinker --strip-all -Xlinker --no-export-dynamic -Xlinker --defsym=main=swrun_main -Xclang-linker -static-libgcc \
-	  -Xclang-linker -no-pie @$(BUILD)/debug/swrun.product/Objects.LinkFileList \
-	  -lmnl -l:libseccomp.a -l:libcap.a -l_FoundationCollections -l_FoundationCShims
+	$(SWIFT)c -static-executable -use-ld=lld -o $(BUILD)/swrun-debug -L$(BUILD)/static -Xlinker --gc-sections \
+	  -Xlinker --strip-all -Xlinker --no-export-dynamic -Xlinker --defsym=main=swrun_main \
+	  @$(BUILD)/debug/swrun.product/Objects.LinkFileList \
+	  -l:libmnl.a -l:libseccomp.a -l:libcap.a -l_FoundationCollections -l_FoundationCShims
 
 test: build-tests ## Run the unit, root and guest tests (SKIP="guest" leaves a tier out)
 	@SKIP="$(SKIP)" Tests/Harness/test.sh unit root guest
