@@ -57,6 +57,20 @@ struct CostTests {
     #expect(!lines.contains { $0.contains("INTERP") || $0.contains("DYNAMIC") }, "\(lines)")
   }
 
+  @Test("no archive is made of a library that needs the loader")
+  func archives() throws {
+    try World.with { world in
+      let archive = "\(world.directory)/made.a"
+      for (library, reason) in [("libc.so.6", "has more in "), ("crt1.o", "is no shared library")] {
+        let path = try command(["gcc", "-print-file-name=\(library)"]).lines[0]
+        let made = try command(["Tests/Harness/libmnl.py", path, archive])
+        #expect(
+          made.code == 1 && made.errors.hasPrefix("libmnl.py: \(path) \(reason)"), "\(made)")
+        #expect(FileIdentity(path: archive) == nil)
+      }
+    }
+  }
+
   /// The system calls of a command and all that it starts.
   private func calls(_ world: World, _ words: String...) throws -> Int {
     let trace = "\(world.directory)/trace"
