@@ -1,6 +1,7 @@
 """Timing, rounds and rows: what all measurements share."""
 
 import os
+import random
 import statistics
 import subprocess
 import tempfile
@@ -62,13 +63,14 @@ def wait_for(what, is_there, seconds=60):
 
 
 def contest(rounds, sides, pause=0.2):
-    """Measures the sides in turns, so that drift hits all alike: `sides` maps names to functions of the round.
+    """Measures the sides in turns, in another order each round, so that drift and what the one before has left to do for
+    the kernel hit all alike: `sides` maps names to functions of the round.
 
     Round 0 loads modules and warms caches: it is not counted, but tells what does not run here. The result maps names
     to lists of values, or to the Fault. The pause lets the kernel end its late clean-up of namespaces."""
     results = {name: [] for name in sides}
     for number in range(rounds + 1):
-        for name, measure in sides.items():
+        for name, measure in random.Random(number).sample(list(sides.items()), len(sides)):
             if isinstance(results[name], Fault):
                 continue
             try:
