@@ -90,8 +90,7 @@ struct NetnsTests {
       let visitor = try start(
         ["nsenter", "--net=/run/netns/\(world.hostName)"] + visit + wait,
         environment: world.environment)
-      #expect(
-        try eventually { (try? readText("\(world.directory)/before")) == "eth0\nlo\n" })
+      #expect(eventually { (try? readText("\(world.directory)/before")) == "eth0\nlo\n" })
       #expect(try swrun(world, "rm", "-f", name).code == 0)
       _ = try command(["sh", "-c", ": > \(fifo)"])
       let left = try visitor.finish()
