@@ -2,7 +2,7 @@ import CLinux
 import Glibc
 public import SystemPackage
 
-/// A set of descriptors to wait for, epoll(7), level-triggered.
+/// A set of descriptors to wait for, epoll(7), level-triggered where nothing else is said.
 public struct Epoll: ~Copyable {
   private let descriptor: Descriptor
 
@@ -25,6 +25,15 @@ public struct Epoll: ~Copyable {
   /// or a cgroup since it was last read.
   public borrowing func addChange(_ fd: FileDescriptor, key: UInt64) throws(SystemError) {
     var event = epoll_event(events: EPOLLPRI.rawValue, data: epoll_data_t(u64: key))
+    try check(
+      "epoll_ctl", "add", epoll_ctl(descriptor.fd.rawValue, EPOLL_CTL_ADD, fd.rawValue, &event))
+  }
+
+  /// Watches `fd` for input, and is told once each time that some comes, whether it is read or not, and of
+  /// its end.
+  public borrowing func addArrival(_ fd: FileDescriptor, key: UInt64) throws(SystemError) {
+    let events = EPOLLIN.rawValue | EPOLLET.rawValue
+    var event = epoll_event(events: events, data: epoll_data_t(u64: key))
     try check(
       "epoll_ctl", "add", epoll_ctl(descriptor.fd.rawValue, EPOLL_CTL_ADD, fd.rawValue, &event))
   }

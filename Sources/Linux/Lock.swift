@@ -19,6 +19,17 @@ public struct FileLock: ~Copyable, Sendable {
     return FileLock(file)
   }
 
+  /// Opens the file at `path`, which is there, and holds it where nobody else does.
+  ///
+  /// - Parameter flags: `O_*` of open(2).
+  /// - Returns: `nil` where somebody does.
+  public static func take(_ path: String, _ flags: CInt) throws(SystemError) -> FileLock? {
+    let file = try Descriptor.open(path, flags)
+    if flock(file.fd.rawValue, LOCK_EX | LOCK_NB) == 0 { return FileLock(file) }
+    if errno == EWOULDBLOCK { return nil }
+    throw SystemError("flock", path)
+  }
+
   /// Waits until nobody holds the file at `path` alone.
   public static func share(_ path: String) throws(SystemError) -> FileLock {
     let file = try Descriptor.open(path, O_RDONLY | O_NOFOLLOW)

@@ -17,12 +17,6 @@ public func setFilter(_ fd: FileDescriptor, _ program: [sock_filter]) throws(Sys
   try check("setsockopt", "SO_ATTACH_FILTER", result)
 }
 
-/// Takes the filter of a socket away; that there is none is fine.
-public func removeFilter(_ fd: FileDescriptor) {
-  var unused: CInt = 0
-  setsockopt(fd.rawValue, SOL_SOCKET, SO_DETACH_FILTER, &unused, 4)
-}
-
 extension sock_filter {
   public init(_ code: CInt, _ operand: UInt32, ifTrue: UInt8 = 0, ifFalse: UInt8 = 0) {
     self.init(code: UInt16(code), jt: ifTrue, jf: ifFalse, k: operand)

@@ -49,19 +49,6 @@ public struct LinkWatch: ~Copyable {
   /// Readable when something has happened.
   public var fd: FileDescriptor { descriptor.fd }
 
-  /// Leaves out, from now on, what does not change these interfaces' state, name, MTU and MAC address,
-  /// and all that happens to others. The kernel tells of a parent whenever a slave of it comes or goes:
-  /// of a thousand that listen each would wake up.
-  ///
-  /// What has changed before this was called, and since the interfaces were looked at, may be left out
-  /// too: they have to be looked at once more.
-  ///
-  /// - Parameter links: as they are known; `nil`: all is told, as it is where the kernel takes no filter.
-  public borrowing func follow(_ links: [Link]?) {
-    if let links, (try? setFilter(fd, LinkFilter(links).program)) != nil { return }
-    removeFilter(fd)
-  }
-
   /// What has happened since the last call; empty where nothing has.
   public borrowing func events() -> [LinkEvent] {
     var found: [LinkEvent] = []

@@ -3,42 +3,60 @@ import Network
 
 /// Parents that change, vanish and come back while the instance runs.
 extension InterfaceMonitor {
-  func follow(_ event: LinkEvent) {
-    switch event {
-    case .missed: lookAgain()
-    case .removed(let link):
-      for plan in plans where plan.parent.index == link.index && !lost.contains(plan.name) {
-        // A parent that goes into another network namespace takes its slaves along.
-        // A bridge that goes lets go of its ports, which stay.
-        if network.link(plan.name) == nil || plan.isPort { lose(plan) }
-      }
-    case .changed(let link):
-      for plan in plans {
-        if lost.contains(plan.name) {
-          if plan.parentNames.contains(link.name) { rebuild(plan) }
-        } else if plan.parent.index == link.index {
-          adopt(link, plan)
-        }
-      }
+  /// Hears, from the first interface on, of what becomes of parents; and looks, since something may have
+  /// become of them before.
+  func followParents() throws {
+    if news == nil {
+      if plans.isEmpty { return }
+      let news = try ParentNews(
+        record.store, in: epoll, word: Key.news.rawValue, links: Key.links.rawValue)
+      self.news = news
+      // Who does not listen is given word at once.
+      if !news.listens { return }
     }
+    lookAgain()
   }
 
-  /// Looks at all parents, where it is not known what has happened to them.
+  /// Somebody has listened, and gives word; or has ended.
+  func hearNews() {
+    do { try news?.takePlace(in: epoll, key: Key.links.rawValue) } catch {
+      record.warn("what becomes of parents is not heard of any more: \(error)")
+    }
+    lookAgain()
+  }
+
+  /// Looks at all parents: what has become of them is not said.
   func lookAgain() {
     for plan in plans {
       if lost.contains(plan.name) {
         rebuild(plan)
-      } else if network.link(plan.name) == nil || isOrphan(plan) {
+        continue
+      }
+      let link: Link?
+      // Where that cannot be found out, nothing is done.
+      do { link = try host.link(index: plan.parent.index) } catch { continue }
+      guard let link else {
+        // A parent that goes into another network namespace takes its slaves along.
+        // A bridge that goes lets go of its ports, which stay.
+        if plan.isPort || network.link(plan.name) == nil { lose(plan) }
+        continue
+      }
+      // Who is inside may have removed the interface; or another parent has been given the index.
+      if link.hardwareAddress != plan.parent.hardwareAddress, network.link(plan.name) == nil {
         lose(plan)
-      } else if let link = (try? host.link(index: plan.parent.index)).flatMap({ $0 }) {
+      } else {
+        keepMTU(of: plan, on: link)
         adopt(link, plan)
       }
     }
   }
 
-  /// Whether it was a port of a bridge that has gone.
-  private func isOrphan(_ plan: InterfacePlan) -> Bool {
-    plan.isPort && (try? host.link(index: plan.parent.index)) == .some(nil)
+  /// The kernel gives slaves the parent's MTU when that changes, and it may have changed twice.
+  private func keepMTU(of plan: InterfacePlan, on link: Link) {
+    guard let wanted = plan.mtu.map({ min($0, link.mtu) }), let own = network.link(plan.name),
+      own.mtu != wanted
+    else { return }
+    try? network.setMTU(wanted, of: plan.name)
   }
 
   /// The kernel has removed the interface with its parent.
@@ -83,10 +101,6 @@ extension InterfaceMonitor {
     else { return }
     plans[position].adopt(link)
     let plan = plans[position]
-    if link.mtu != former.parent.mtu, let wanted = plan.mtu {
-      // The kernel has given the slaves the parent's.
-      try? network.setMTU(min(wanted, link.mtu), of: plan.name)
-    }
     if link.hardwareAddress != former.parent.hardwareAddress {
       followHardwareAddress(plan)
       resumeLease(plan.name)

@@ -6,13 +6,19 @@ final class InstanceRecord {
   private(set) var state: InstanceState
   /// As the events tell it; `nil` before the first.
   private var told: InstanceState?
+  /// What is published of its slaves.
+  private var names: [String]
 
   /// - Parameter former: what it was before it was started again.
   init(_ store: InstanceStore, _ state: InstanceState, again former: InstanceState? = nil) {
     self.store = store
     self.state = state
     told = former
+    names = former.map(SlaveRecord.names) ?? []
   }
+
+  /// Publishes the state, and tells nobody.
+  func write() throws { try store.write(state, &names) }
 
   /// Changes the state, publishes it and tells of it.
   ///
@@ -20,7 +26,7 @@ final class InstanceRecord {
   func update(publishing: Bool = true, _ body: (inout InstanceState) -> Void) throws {
     body(&state)
     guard publishing else { return }
-    try store.write(state)
+    try write()
     // With `--rm` its end is told of together with its removal.
     if !(state.removed && state.status == .exited) { tell() }
   }

@@ -7,8 +7,8 @@ import SystemPackage
 
 /// The directories in which instances are recorded:
 ///
-///     ROOT/lock  names/NAME -> ID  rootfs/  seccomp/  host/
-///     ROOT/instances/ID/{lock,run.json,config.json,state.json,slaves,control.sock}
+///     ROOT/lock  names/NAME -> ID  slaves/  rootfs/  seccomp/  host/
+///     ROOT/instances/ID/{lock,run.json,config.json,state.json,control.sock}
 ///     STATE/logs/ID/{log.json,log.json.1,log.txt}  STATE/autostart/ID.json
 ///
 /// A name is claimed by symlink(2), an id by mkdir(2), both under `ROOT/lock`; the monitor holds the
@@ -36,6 +36,8 @@ public struct InstanceStore: Sendable {
   }
 
   var instancesDirectory: String { "\(root)/instances" }
+  /// See ``SlaveRecord``.
+  var slavesDirectory: String { "\(root)/slaves" }
   public func directory(_ id: String) -> String { "\(instancesDirectory)/\(id)" }
   public func logDirectory(_ id: String) -> String { "\(stateDirectory)/logs/\(id)" }
   /// The file that an instance's output is logged to; `nil` where there is none.
@@ -71,7 +73,7 @@ public struct InstanceStore: Sendable {
   /// Makes the directories, readable by their owner alone.
   func prepare() throws {
     do {
-      for name in ["instances", "names", "rootfs", "seccomp"] {
+      for name in ["instances", "names", "slaves", "rootfs", "seccomp"] {
         try makeDirectories("\(root)/\(name)")
       }
     } catch {
@@ -94,6 +96,16 @@ public struct InstanceStore: Sendable {
   /// All ids, sorted.
   public func ids() -> [String] {
     directoryEntries(instancesDirectory).filter(Self.isID)
+  }
+
+  /// How many directories there are of instances, by a look at that of all: the links of a directory are
+  /// its own and one for each in it, where the file system counts them; else what is listed.
+  var count: Int {
+    var status = stat()
+    if stat(instancesDirectory, &status) == 0, status.st_nlink >= 2 {
+      return Int(status.st_nlink) - 2
+    }
+    return ids().count
   }
 
   /// The ids whose monitors do not live, sorted. The look at each of the others takes no more than three
@@ -226,6 +238,7 @@ public struct InstanceStore: Sendable {
       throw SystemError("rename", directory(id))
     }
     for name in directoryEntries("\(root)/names") { releaseName(name, of: id) }
+    forgetSlaves(of: id)
     return aside
   }
 
@@ -236,19 +249,27 @@ public struct InstanceStore: Sendable {
       .sorted { $0.created < $1.created }
   }
 
-  /// Publishes the state and what it says of slaves. Who reads that alone is told of an address no later than
-  /// who reads the state, and of the end no earlier.
-  func write(_ state: InstanceState) throws {
-    let line = SlaveRecord.line(state)
-    if line != SlaveRecord.ofEnded { SlaveRecord.publish(line, in: directory(state.id)) }
+  /// Publishes the state, and what it says of slaves. Who lists those alone is told of an address no later
+  /// than who reads the state, and that nothing has to be put right no earlier.
+  ///
+  /// - Parameter names: those that are published of it.
+  func write(_ state: InstanceState, _ names: inout [String]) throws {
+    func publish(_ wanted: [String]) throws {
+      if wanted == names { return }
+      try self.publish(wanted, replacing: names)
+      names = wanted
+    }
+    let last = SlaveRecord.names(of: state)
+    let isEnd = last == [SlaveRecord.first(state.id, SlaveRecord.ofEnded)]
+    try publish(isEnd ? [SlaveRecord.first(state.id, SlaveRecord.ofNone)] : last)
     try writeAtomically(JSON.text(state), to: "\(directory(state.id))/state.json")
-    if line == SlaveRecord.ofEnded { SlaveRecord.publish(line, in: directory(state.id)) }
+    if isEnd { try publish(last) }
   }
 
-  /// Whether an instance's end is known to be written down, by a system call. Where it is not known, the
-  /// state tells.
-  func isEnded(_ id: String) -> Bool {
-    (try? readLink("\(directory(id))/\(SlaveRecord.name)")) == SlaveRecord.ofEnded
+  /// The same by who does not know what is published.
+  func write(_ state: InstanceState) throws {
+    var names = publishedNames(of: state.id)
+    try write(state, &names)
   }
 
   func write(_ spec: Spec, of id: String) throws {
@@ -374,12 +395,15 @@ public struct InstanceStore: Sendable {
     }
     FaultPoint.mark("the end of the name")
     try removeTree(logDirectory(id))
+    forgetSlaves(of: id)
+    FaultPoint.mark("the end of what it had on parents")
     try removeTree(directory(id))
   }
 
   /// Undoes ``claim(_:name:)``; what outlives a reboot stays.
   func unclaim(_ id: String, name: String) throws {
     releaseName(name, of: id)
+    forgetSlaves(of: id)
     try removeTree(directory(id))
   }
 

@@ -22,13 +22,11 @@ final class InterfaceMonitor {
   var advertisements: LinkWatch?
   private let announcements: Timer
   /// From the first interface on.
-  private var parents: LinkWatch?
-  /// The parents as the kernel is told that they are known; `nil`: it tells of all.
-  private var followed: [Link]?
+  var news: ParentNews?
   /// Its cgroup, whose want of memory is followed here too.
   private let cgroup: InstanceCgroup?
 
-  enum Key: UInt64 { case announcements, parents, leases, advertisements, memory }
+  enum Key: UInt64 { case announcements, news, links, leases, advertisements, memory }
 
   /// - Parameters:
   ///   - network: the instance's interfaces, which are made.
@@ -57,30 +55,6 @@ final class InterfaceMonitor {
     try followParents()
   }
 
-  /// Has the kernel tell of what changes a parent, and not of each slave that comes or goes there. While
-  /// a parent has gone, any interface may be it.
-  func followParents() throws {
-    if parents == nil {
-      if plans.isEmpty { return }
-      let watch = try LinkWatch()
-      try epoll.add(watch.fd, key: Key.parents.rawValue)
-      parents = consume watch
-    }
-    while true {
-      let known = lost.isEmpty ? plans.map(\.parent) : nil
-      switch (known, followed) {
-      case (nil, nil): return
-      case (let known?, let followed?) where known.elementsEqual(followed, by: { $0.isAlike($1) }):
-        return
-      default: break
-      }
-      parents?.follow(known)
-      followed = known
-      // What has happened before, and has not been told.
-      lookAgain()
-    }
-  }
-
   /// Readable when ``wake()`` has something to do.
   var fd: FileDescriptor { epoll.fd }
 
@@ -96,9 +70,8 @@ final class InterfaceMonitor {
         } else {
           announce()
         }
-      case .parents:
-        for event in parents?.events() ?? [] { follow(event) }
-        try? followParents()
+      case .news: hearNews()
+      case .links: if news?.passOn() == true { lookAgain() }
       case .leases: keepLeases()
       case .advertisements: followAdvertisements()
       case .memory: cgroup?.noteMemoryKills()

@@ -42,12 +42,8 @@ extension InstanceStore {
   /// The slaves of instances that live, on parents of this process's network namespace.
   func knownSlaves(except id: String? = nil) throws -> [Slave] {
     guard let host = FileIdentity(path: "/proc/self/ns/net") else { return [] }
-    return knownSlaves(of: ids().filter { $0 != id }, on: host)
-  }
-
-  private func knownSlaves(of ids: [String], on host: FileIdentity) -> [Slave] {
     var specs: [String: NetworkSpec] = [:]
-    return ids.filter(isAlive).flatMap { other -> [Slave] in
+    return ids().filter { $0 != id && isAlive($0) }.flatMap { other -> [Slave] in
       // One that has just gone, or that the sweeper has to say something of.
       guard let bytes = try? readFile("\(directory(other))/state.json"),
         let known = try? JSON.value(KnownSlaves.self, from: bytes), known.id == other
@@ -56,30 +52,11 @@ extension InstanceStore {
     }
   }
 
-  /// The same by the instances' records, in a hundredth of the time: see ``RecordedSlaves``.
+  /// The same by the names of what they have, in a hundredth of the time: see ``RecordedSlaves``.
   ///
   /// - Returns: `nil` where only ``knownSlaves(except:)`` can tell.
   func recordedSlaves(except id: String) -> [Slave]? {
     guard let host = FileIdentity(path: "/proc/self/ns/net") else { return nil }
-    var recorded = RecordedSlaves(on: host)
-    var others: [String] = []
-    let own = Array(id.utf8CString)
-    let isRead = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Int(PATH_MAX)) { line in
-      // What is not there has no instances.
-      (try? visit(SlaveRecord.name) { name, directory, path in
-        guard strcmp(name, own) != 0, let start = line.baseAddress else { return }
-        let count = start.withMemoryRebound(to: CChar.self, capacity: line.count) {
-          readlinkat(directory.rawValue, path, $0, line.count)
-        }
-        let text = UnsafeBufferPointer(start: start, count: max(0, count))
-        if !recorded.add(text, of: { String(cString: name) }) {
-          others.append(String(cString: name))
-        }
-      }) != nil
-    }
-    guard isRead else { return nil }
-    return recorded.slaves(isAlive: isAlive).map {
-      $0 + knownSlaves(of: others.filter(Self.isID), on: host)
-    }
+    return recordedSlaves(on: host, except: id)?.slaves(isAlive: isAlive)
   }
 }

@@ -36,31 +36,17 @@ public struct Sweeper {
     if let failure { throw failure }
   }
 
-  /// The same for a start, which is to cost no more where there are many instances: of those it looks at
-  /// some, other ones each time. Who is in its way is found by what the start is refused.
+  /// The same for a start, which is to cost no more where there are many instances: among those it looks
+  /// seldom, and then at all. Who is in its way is found by what the start is refused.
   ///
   /// - Returns: whether it has looked at all.
   func sweepSome(_: borrowing FileLock) throws -> Bool {
-    var chosen: [String] = []
-    var count = 0
-    var random = UInt64.random(in: 0...UInt64.max)
-    try walkDirectory(store.instancesDirectory) { name, _ in
-      guard strlen(name) == InstanceStore.idLength else { return }
-      count += 1
-      if chosen.count < Self.some { return chosen.append(String(cString: name)) }
-      // Each stays with the same chance. The numbers (Knuth's) are good enough for that.
-      random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-      let place = Int((random >> 33) % UInt64(count))
-      if place < Self.some { chosen[place] = String(cString: name) }
-    }
-    let ids = chosen.filter(InstanceStore.isID)
-    let open = ids.filter { !store.isEnded($0) }
-    if count <= Self.some {
-      try sweep(open, among: ids)
-      return true
-    }
-    if let failure = putRight(among: open) { throw failure }
-    return false
+    // Each of the others is looked at as often as if it were always some of them.
+    let count = store.count
+    if count > Self.some, Int.random(in: 0..<count) >= Self.some { return false }
+    let ids = store.ids()
+    try sweep(ids.filter { !store.isEnded($0) }, among: ids)
+    return true
   }
 
   private static let some = 8

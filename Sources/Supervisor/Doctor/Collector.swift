@@ -18,7 +18,7 @@ public struct Collector {
 
   /// What there is, without a lock and without changing anything.
   public func garbage() -> [Garbage] {
-    swept() + logs() + names() + leases() + drafts() + resources()
+    swept() + logs() + names() + slaves() + leases() + drafts() + resources()
   }
 
   /// Removes it.
@@ -33,7 +33,7 @@ public struct Collector {
     let networks = try store.networks.hold()
     try store.hostResources().check()
     // Looked for again: nobody comes or goes now.
-    for item in names() + leases() + drafts() + resources() {
+    for item in names() + slaves() + leases() + drafts() + resources() {
       try item.remove()
       done(item.text)
     }
@@ -62,6 +62,16 @@ public struct Collector {
       }
       return Garbage(text: "the name \(name), of an instance that is no more") {
         try check("unlink", path, unlink(path))
+      }
+    }
+  }
+
+  private func slaves() -> [Garbage] {
+    let gone = Set(directoryEntries(store.slavesDirectory).map { String($0.prefix { $0 != "," }) })
+      .filter { FileIdentity(path: store.directory($0)) == nil }
+    return gone.sorted().map { id in
+      Garbage(text: "what \(id.prefix(12)) had on parents, an instance that is no more") {
+        for name in store.publishedNames(of: id) { unlink("\(store.slavesDirectory)/\(name)") }
       }
     }
   }

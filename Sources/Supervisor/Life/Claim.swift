@@ -88,7 +88,7 @@ struct Claim: ~Copyable {
       }
       if options.life.restart.outlivesReboot { try store.keepForReboot(id) }
       let record = InstanceRecord(store, state, again: former)
-      try store.write(state)
+      try record.write()
       // Who is on no defined network has its names already, and others need not hear of it.
       if plans.contains(where: { $0.spec.network != nil }) { try claims.takeLeases(plans) }
       _ = consume networks
