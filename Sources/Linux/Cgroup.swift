@@ -49,22 +49,25 @@ public struct Cgroup: ~Copyable, Sendable {
     _ names: [String], _ root: borrowing Descriptor
   ) throws(SystemError) -> Descriptor {
     for depth in names.indices {
-      let path = names[...depth].joined(separator: "/")
       let parent = try Descriptor.open(
-        relative(names[..<depth].joined(separator: "/")), pathOnly | O_DIRECTORY, inRoot: root.fd)
+        relative(names[..<depth]), pathOnly | O_DIRECTORY, inRoot: root.fd)
       if mkdirat(parent.fd.rawValue, names[depth], 0o755) != 0,
         errno != EEXIST || depth == names.count - 1
       {
-        throw SystemError("mkdir", path)
+        throw SystemError("mkdir", relative(names[...depth]))
       }
     }
-    return try Descriptor.open(
-      relative(names.joined(separator: "/")), O_RDONLY | O_DIRECTORY, inRoot: root.fd)
+    return try Descriptor.open(relative(names), O_RDONLY | O_DIRECTORY, inRoot: root.fd)
   }
 
-  private static func relative(_ path: String) -> String {
-    let names = path.split(separator: "/")
-    return names.isEmpty ? "." : names.joined(separator: "/")
+  private static func relative(_ path: String) -> String { relative(path.split(separator: "/")) }
+
+  /// The path from the hierarchy's root. By hand: `joined` is put together by the runtime, for each kind of
+  /// sequence.
+  private static func relative(_ names: some Sequence<some StringProtocol>) -> String {
+    var path = ""
+    for name in names { path += path.isEmpty ? String(name) : "/\(name)" }
+    return path.isEmpty ? "." : path
   }
 
   /// What names this one for as long as the machine runs: the kernel uses no inode of the hierarchy
@@ -82,15 +85,16 @@ public struct Cgroup: ~Copyable, Sendable {
     let root = try hierarchy.openRoot()
     let names = path.split(separator: "/")
     for depth in names.indices {
-      let above = names[..<depth].joined(separator: "/")
+      let above = Self.relative(names[..<depth])
       let file = "\(above)/cgroup.subtree_control"
-      let control = try Descriptor.open(Self.relative(file), O_RDWR, inRoot: root.fd)
+      let control = try Descriptor.open(file, O_RDWR, inRoot: root.fd)
       let has = Set(
         try readWords(control.fd, named: file))
       // One by one, so that the error belongs to one.
       for controller in controllers where !has.contains(controller) {
         do { try control.fd.writeEverything(Array("+\(controller)".utf8)) } catch {
-          throw SystemError("enable \(controller)", "/\(above)", errno: error.errno)
+          throw SystemError(
+            "enable \(controller)", depth == 0 ? "/" : "/\(above)", errno: error.errno)
         }
       }
     }
@@ -193,11 +197,10 @@ public struct Cgroup: ~Copyable, Sendable {
     let names = path.split(separator: "/").map(String.init)
     guard let name = names.last else { return }
     let own = try identity()
-    let parentPath = names.dropLast().joined(separator: "/")
     let parent: Descriptor
     do {
       parent = try Descriptor.open(
-        Self.relative(parentPath), pathOnly | O_DIRECTORY, inRoot: root.fd)
+        Self.relative(names.dropLast()), pathOnly | O_DIRECTORY, inRoot: root.fd)
     } catch {
       if error.errno == .noSuchFileOrDirectory { return }
       throw error
@@ -211,8 +214,7 @@ public struct Cgroup: ~Copyable, Sendable {
     FaultPoint.mark("the end of the cgroup")
     if let emptyParent, names.count > 1, names[names.count - 2] == emptyParent {
       let above = try Descriptor.open(
-        Self.relative(names.dropLast(2).joined(separator: "/")), pathOnly | O_DIRECTORY,
-        inRoot: root.fd)
+        Self.relative(names.dropLast(2)), pathOnly | O_DIRECTORY, inRoot: root.fd)
       // Refused by the kernel while there are others.
       _ = unlinkat(above.fd.rawValue, emptyParent, AT_REMOVEDIR)
     }

@@ -185,7 +185,8 @@ public enum MountNamespace {
       if mount(nil, candidate, nil, UInt(MS_PRIVATE), nil) == 0 { return }
       // EINVAL: not a mount, but a directory on one.
       guard errno == EINVAL, candidate != "/" else { throw SystemError("mount", candidate) }
-      candidate = FilePath(candidate).removingLastComponent().string
+      let end = candidate.utf8.lastIndex(of: UInt8(ascii: "/")) ?? candidate.startIndex
+      candidate = end == candidate.startIndex ? "/" : String(candidate[..<end])
     }
   }
 

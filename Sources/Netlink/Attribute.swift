@@ -34,7 +34,11 @@ public struct Attribute: RawRepresentable, Hashable, Sendable {
   /// `IFLA_VLAN_ID`
   public static let vlanID = Attribute(rawValue: 1)
 
-  // Inside linkFamilies: the address family, then IFLA_INET6_*
+  // Inside linkFamilies: the address family, then IFLA_INET_* and IFLA_INET6_*
+  public static let familyIPv4 = Attribute(rawValue: 2)
+  /// `IFLA_INET_CONF`; in it settings of linux/ip.h, `IPV4_DEVCONF_*`.
+  public static let ipv4Settings = Attribute(rawValue: 1)
+  public static let ipv4TellsNeighbours = Attribute(rawValue: 22)
   public static let familyIPv6 = Attribute(rawValue: 10)
   public static let ipv6AddressGeneration = Attribute(rawValue: 8)
 

@@ -207,11 +207,30 @@ extension NetlinkSocket {
   /// Keeps an interface that is down from making itself a link-local address: without one, and with no
   /// other, it has no IPv6 at all. A kernel without IPv6 refuses to be told.
   public static func withoutLinkLocalMessage(index: Int32, named name: String) -> Message {
+    familiesMessage(index: index, named: name, withoutLinkLocal: true, tellingNeighbours: false)
+  }
+
+  /// Settings of an interface that is down.
+  ///
+  /// - Parameters:
+  ///   - withoutLinkLocal: it gets no address of IPv6 by itself.
+  ///   - tellingNeighbours: the kernel announces its IPv4 addresses when it comes up, or gets another MAC
+  ///     address (`arp_notify`, Documentation/networking/ip-sysctl.rst).
+  public static func familiesMessage(
+    index: Int32, named name: String, withoutLinkLocal: Bool, tellingNeighbours: Bool
+  ) -> Message {
     var message = Message(.newLink, about: name)
     message.putHeader(header(index, up: nil))
     message.nest(.linkFamilies) {
+      if tellingNeighbours {
+        $0.nest(.familyIPv4) {
+          $0.nest(.ipv4Settings) { $0.put(.ipv4TellsNeighbours, UInt32(1)) }
+        }
+      }
       // IN6_ADDR_GEN_MODE_NONE
-      $0.nest(.familyIPv6) { $0.put(.ipv6AddressGeneration, UInt8(1)) }
+      if withoutLinkLocal {
+        $0.nest(.familyIPv6) { $0.put(.ipv6AddressGeneration, UInt8(1)) }
+      }
     }
     return message
   }

@@ -224,7 +224,7 @@ public enum HostResource: Hashable, Sendable, Decodable {
     _ name: String, _ addresses: [InterfaceAddress]
   ) -> [(String, String)] {
     var settings: [(String, String)] = []
-    if FileIdentity(path: "/proc/sys/net/ipv6") != nil {
+    if kernelHasIPv6 {
       settings.append(("ipv6/conf/\(name)/accept_ra", "0"))
     }
     if addresses.contains(where: \.address.isIPv4) {
@@ -241,9 +241,8 @@ public enum HostResource: Hashable, Sendable, Decodable {
     try host.createBridge(name, hardwareAddress: hardwareAddress, mtu: mtu, alias: alias)
     do {
       let index = try Self.index(of: name, &host)
-      let hasIPv6 = FileIdentity(path: "/proc/sys/net/ipv6") != nil
       let usesIPv6 = addresses.contains { !$0.address.isIPv4 }
-      if hasIPv6, !usesIPv6 {
+      if kernelHasIPv6, !usesIPv6 {
         try host.request(NetlinkSocket.withoutLinkLocalMessage(index: index, named: name))
       }
       for (path, value) in bridgeSettings(name, addresses) { try write(path, value) }

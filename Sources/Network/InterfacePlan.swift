@@ -35,6 +35,12 @@ public struct InterfacePlan: Hashable, Sendable {
     !addresses.isEmpty && (spec.driver?.hasNeighbours == true || isProxied)
   }
 
+  /// Whether the kernel can tell the neighbours first, of IPv4 addresses that are known. A bridge takes no
+  /// frames yet as its port comes up.
+  var kernelAnnounces: Bool {
+    announces && !isProxied && !isPort && addresses.allSatisfy(\.address.isIPv4)
+  }
+
   /// Whether the host answers the LAN for the addresses, and so tells it of them too.
   var isProxied: Bool {
     hostResources.contains { resource in
@@ -130,12 +136,17 @@ public struct InterfacePlan: Hashable, Sendable {
     for sysctl in routerSettings + spec.sysctls {
       lines.append("ip netns exec INSTANCE sysctl -w net/\(sysctl.path(of: name))=\(sysctl.value)")
     }
-    lines.append("\(inside) link set \(name) up")
+    if kernelAnnounces {
+      lines.append("ip netns exec INSTANCE sysctl -w net/ipv4/conf/\(name)/arp_notify=1")
+    }
+    let up = "\(inside) link set \(name) up"
+    if !kernelAnnounces { lines.append(up) }
     for address in addresses {
       let broadcast = address.address.isIPv4 && address.prefix < 31 ? " broadcast +" : ""
       let noDetection = address.address.isIPv4 ? "" : " nodad"
       lines.append("\(inside) addr add \(address)\(broadcast) dev \(name)\(noDetection)")
     }
+    if kernelAnnounces { lines.append(up) }
     if usesDhcp {
       lines.append("ip netns exec INSTANCE udhcpc -B -i \(name)  # and its address and routes")
     }
@@ -153,7 +164,7 @@ public struct InterfacePlan: Hashable, Sendable {
     for address in addresses where announces {
       lines.append(
         address.address.isIPv4
-          ? "\(command) -U -c 3 -I \(sender) \(address.address)"
+          ? "\(command) -U -c \(kernelAnnounces ? 2 : 3) -I \(sender) \(address.address)"
           : "# three unsolicited neighbour advertisements of \(address.address) from \(sender)")
     }
     return lines

@@ -45,6 +45,7 @@ extension NetworkSetup {
     made[position].addresses = plan.addresses
     guard plan.announces, !new.isEmpty else { return }
     made[position].announcements = 3
+    made[position].isAnnounced = false
   }
 
   /// What routers have advertised on an interface, as the kernel has carried it out.

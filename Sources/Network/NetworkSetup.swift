@@ -19,6 +19,8 @@ public struct NetworkSetup: ~Copyable {
     let index: Int32
     /// The neighbours are told so many times more.
     var announcements: Int
+    /// The kernel has told them the first time.
+    var isAnnounced: Bool
     var addresses: [InterfaceAddress]
     /// ``InterfacePlan/canBeLeft``
     let canBeLeft: Bool
@@ -60,10 +62,10 @@ public struct NetworkSetup: ~Copyable {
     made.append(
       Made(
         name: plan.name, index: index, announcements: plan.announces ? 3 : 0,
-        addresses: plan.addresses, canBeLeft: plan.canBeLeft,
+        isAnnounced: plan.kernelAnnounces, addresses: plan.addresses, canBeLeft: plan.canBeLeft,
         proxy: plan.isProxied ? plan.parent.index : nil))
     try FaultPoint.reach("\(driver.kind) on \(plan.parent.name)")
-    let hasIPv6 = Self.kernelHasIPv6
+    let hasIPv6 = kernelHasIPv6
     try apply((hasIPv6 ? plan.routerSettings : []) + plan.spec.sysctls, to: plan.name)
     try take(plan.steps(kernelHasIPv6: hasIPv6), of: plan, index)
   }
@@ -104,7 +106,7 @@ public struct NetworkSetup: ~Copyable {
     if case .bridge = plan.spec.kind {
       try host.createVeth(
         Self.vethPair(plan, "v\(temporaryName.dropFirst(2))"), namespace: namespace.fd,
-        reflects: !plan.published.isEmpty, hasIPv6: Self.kernelHasIPv6)
+        reflects: !plan.published.isEmpty, hasIPv6: kernelHasIPv6)
       return try indexInside(of: plan.name, plan)
     }
     do {
@@ -131,8 +133,6 @@ public struct NetworkSetup: ~Copyable {
     }
     return link.index
   }
-
-  private static var kernelHasIPv6: Bool { FileIdentity(path: "/proc/sys/net/ipv6") != nil }
 
   private func apply(_ sysctls: [NetworkSpec.Sysctl], to name: String) throws {
     if sysctls.isEmpty { return }
@@ -216,12 +216,12 @@ public struct NetworkSetup: ~Copyable {
   ///
   /// - Parameter host: a socket of the namespace that has the parents, in which this process is.
   public mutating func announce(_ host: inout NetlinkSocket) {
-    // Made with its first use, when the workload runs already.
-    if announcer == nil, made.contains(where: { $0.announcements > 0 && $0.proxy == nil }) {
-      announcer = try? namespace.visit { try Announcer() }
-    }
     for position in made.indices where made[position].announcements > 0 {
       made[position].announcements -= 1
+      if made[position].isAnnounced {
+        made[position].isAnnounced = false
+        continue
+      }
       let own = made[position]
       // Asked for each time: that of the parent may have changed.
       if let proxy = own.proxy {
@@ -229,6 +229,8 @@ public struct NetworkSetup: ~Copyable {
         try? Announcer().send(own.addresses.map(\.address), from: link)
       } else {
         guard let link = try? inside.link(index: own.index) else { continue }
+        // Made with its first use, when the workload runs already.
+        if announcer == nil { announcer = try? namespace.visit { try Announcer() } }
         announcer?.send(own.addresses.map(\.address), from: link)
       }
     }
@@ -248,6 +250,7 @@ public struct NetworkSetup: ~Copyable {
   public mutating func announceAgain(_ name: String) {
     guard let position = made.firstIndex(where: { $0.name == name }) else { return }
     made[position].announcements = 3
+    made[position].isAnnounced = false
   }
 
   /// An interface as it is now; `nil` where it has gone, with its parent.
@@ -306,3 +309,7 @@ public struct NetworkSetup: ~Copyable {
     remove()
   }
 }
+
+/// Whether this process's network namespace has IPv6. Below `/proc/sys/net` the kernel would look through the
+/// directories of all namespaces for it (`proc_sys_compare`, fs/proc/proc_sysctl.c).
+var kernelHasIPv6: Bool { access("/proc/self/net/if_inet6", F_OK) == 0 }

@@ -4,7 +4,7 @@ import Netlink
 
 /// What is done to an interface that has been made.
 enum SetupStep {
-  case withoutLinkLocal
+  case families(withoutLinkLocal: Bool, tellingNeighbours: Bool)
   case up
   case address(InterfaceAddress)
   case neighbour(Neighbour)
@@ -13,7 +13,10 @@ enum SetupStep {
   /// The request for it.
   func message(_ name: String, _ index: Int32) -> Message {
     switch self {
-    case .withoutLinkLocal: NetlinkSocket.withoutLinkLocalMessage(index: index, named: name)
+    case .families(let withoutLinkLocal, let tellingNeighbours):
+      NetlinkSocket.familiesMessage(
+        index: index, named: name, withoutLinkLocal: withoutLinkLocal,
+        tellingNeighbours: tellingNeighbours)
     case .up: NetlinkSocket.upMessage(index: index, up: true, named: name)
     case .address(let address): NetlinkSocket.message(adding: address, to: index)
     case .neighbour(let neighbour): NetlinkSocket.message(setting: neighbour, on: index)
@@ -25,9 +28,14 @@ enum SetupStep {
 extension InterfacePlan {
   /// The steps, in the order in which each finds what it needs.
   func steps(kernelHasIPv6: Bool) -> [SetupStep] {
-    (kernelHasIPv6 && !usesIPv6 ? [.withoutLinkLocal, .up] : [.up])
-      + addresses.map(SetupStep.address) + neighbours.map(SetupStep.neighbour)
-      + routes.map(SetupStep.route)
+    let withoutLinkLocal = kernelHasIPv6 && !usesIPv6
+    let families: [SetupStep] =
+      withoutLinkLocal || kernelAnnounces
+      ? [.families(withoutLinkLocal: withoutLinkLocal, tellingNeighbours: kernelAnnounces)] : []
+    let addresses = addresses.map(SetupStep.address)
+    // The kernel announces what is there when the interface comes up.
+    return families + (kernelAnnounces ? addresses + [.up] : [.up] + addresses)
+      + neighbours.map(SetupStep.neighbour) + routes.map(SetupStep.route)
   }
 }
 
@@ -38,7 +46,12 @@ extension NetworkSetup {
   mutating func take(_ steps: [SetupStep], of plan: InterfacePlan, _ index: Int32) throws {
     for place in try inside.request(each: steps, { $0.message(plan.name, index) }) {
       switch steps[place] {
-      case .address(let address): try add(address, to: index, plan)
+      case .address(let address):
+        try add(address, to: index, plan)
+        // It was not there when the interface came up.
+        for position in made.indices where made[position].index == index {
+          made[position].isAnnounced = false
+        }
       case .route(let route):
         do { try inside.addRoute(route, through: index) } catch {
           throw NetworkError("\(plan.name) cannot have the route \(route.text): \(error.reason)")

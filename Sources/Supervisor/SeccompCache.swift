@@ -25,7 +25,7 @@ struct SeccompCache {
   /// It follows from them and from this very executable; to put it together only to look it up would
   /// cost more than all else here.
   func defaultProgram(capabilities: Set<String>) throws -> [UInt8] {
-    try program(named: "default \(capabilities.sorted().joined(separator: " "))") {
+    try program(named: capabilities.sorted().reduce(into: "default") { $0 += " \($1)" }) {
       .standard(capabilities: capabilities)
     }
   }

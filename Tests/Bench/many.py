@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from measure import OWN, Fault, contest, milliseconds, row, rows, run, start, wait_for
@@ -24,7 +25,8 @@ def _fill(world, count):
 
 
 def instances(world, rounds, count):
-    """All are on one parent. The starts without others are measured before and after, so that drift hits both alike."""
+    """All are on one parent, and at rest when one more is started. The starts without others are measured before and
+    after, so that drift hits both alike."""
     kinds = {"no network": ["none"], world.kind: [f"{world.kind}:eth0", "--ip", "10.20.0.9"]}
     sides = {
         name: lambda _, words=words: milliseconds([world.swrun, "--net", *words, "--", "true"])
@@ -32,6 +34,8 @@ def instances(world, rounds, count):
     }
     first = contest((rounds + 1) // 2, sides)
     _fill(world, count - 1)
+    # A second after each other the neighbours are told three times, and ten seconds later a monitor gives back memory.
+    time.sleep(15)
     last = contest(rounds, sides)
     run(["ip", "-batch", "-"], "".join(f"netns add many{number}\n" for number in range(count)))
     listing = contest(
