@@ -29,7 +29,9 @@ extension InterfaceMonitor {
   func lookAgain() {
     for plan in plans {
       if lost.contains(plan.name) {
-        rebuild(plan)
+        if plan.parentNames.contains(where: { (try? host.link(named: $0)) != nil }) {
+          rebuild(plan)
+        }
         continue
       }
       let link: Link?

@@ -33,7 +33,8 @@ struct CostTests {
         one == [
           [newLink],  // lo
           [newLink],  // eth0
-          [newLink, newLink, newAddress, newRoute],  // without a link-local address; up
+          // Without a link-local address, with announcements of others; up, which announces them.
+          [newLink, newAddress, newLink, newRoute],
           // The kernel removes the slave with its namespace.
           [deleteAddress],
         ], "\(one)")

@@ -97,6 +97,24 @@ struct ProbeTests {
     }
   }
 
+  @Test("a run that ends at once has announced its address, and has made no socket for it")
+  func announced() throws {
+    try World.with { world in
+      let capture = try capture(world)
+      let trace = "\(world.directory)/trace"
+      let result = try world.host([
+        "strace", "-f", "-e", "trace=socket", "-o", trace, World.binary, "--rm", "--net",
+        "macvlan:eth0,ip=10.20.20.9", "--", "true",
+      ])
+      #expect(result.code == 0, "\(result)")
+      #expect(eventually { capture.output.contains("who-has 10.20.20.9 tell 10.20.20.9") })
+      _ = try stop(capture)
+      let sockets = try readText(trace)
+      #expect(sockets.contains("AF_NETLINK") && !sockets.contains("AF_PACKET"), "\(sockets)")
+      #expect(try world.leftovers() == [])
+    }
+  }
+
   @Test("an automatic address that is in use is skipped, and is not leased")
   func skipped() throws {
     try World.with { world in
