@@ -15,24 +15,24 @@ public struct Epoll: ~Copyable {
   public borrowing func add(
     _ fd: FileDescriptor, key: UInt64, forOutput: Bool = false
   ) throws(SystemError) {
-    var event = epoll_event(
-      events: forOutput ? EPOLLOUT.rawValue : EPOLLIN.rawValue, data: epoll_data_t(u64: key))
-    try check(
-      "epoll_ctl", "add", epoll_ctl(descriptor.fd.rawValue, EPOLL_CTL_ADD, fd.rawValue, &event))
+    try add(fd, key, forOutput ? EPOLLOUT.rawValue : EPOLLIN.rawValue)
   }
 
   /// Watches `fd` for what is out of the ordinary alone (`EPOLLPRI`): a change of a file of sysfs, proc
   /// or a cgroup since it was last read.
   public borrowing func addChange(_ fd: FileDescriptor, key: UInt64) throws(SystemError) {
-    var event = epoll_event(events: EPOLLPRI.rawValue, data: epoll_data_t(u64: key))
-    try check(
-      "epoll_ctl", "add", epoll_ctl(descriptor.fd.rawValue, EPOLL_CTL_ADD, fd.rawValue, &event))
+    try add(fd, key, EPOLLPRI.rawValue)
   }
 
   /// Watches `fd` for input, and is told once each time that some comes, whether it is read or not, and of
   /// its end.
   public borrowing func addArrival(_ fd: FileDescriptor, key: UInt64) throws(SystemError) {
-    let events = EPOLLIN.rawValue | EPOLLET.rawValue
+    try add(fd, key, EPOLLIN.rawValue | EPOLLET.rawValue)
+  }
+
+  private borrowing func add(
+    _ fd: FileDescriptor, _ key: UInt64, _ events: UInt32
+  ) throws(SystemError) {
     var event = epoll_event(events: events, data: epoll_data_t(u64: key))
     try check(
       "epoll_ctl", "add", epoll_ctl(descriptor.fd.rawValue, EPOLL_CTL_ADD, fd.rawValue, &event))

@@ -9,7 +9,8 @@ extension InterfaceMonitor {
     if news == nil {
       if plans.isEmpty { return }
       let news = try ParentNews(
-        record.store, in: epoll, word: Key.news.rawValue, links: Key.links.rawValue)
+        record.store, on: record.state.hostNamespace.identity, in: epoll, word: Key.news.rawValue,
+        links: Key.links.rawValue)
       self.news = news
       // Who does not listen is given word at once.
       if !news.listens { return }

@@ -26,15 +26,14 @@ final class ParentNews {
   /// Listens where nobody does, and else waits for word.
   ///
   /// - Parameters:
+  ///   - host: the network namespace of the parents, which this process is in.
   ///   - epoll: gets what it waits for.
   ///   - word: the key for ``takePlace(in:key:)`` to be called.
   ///   - links: that for ``passOn()``.
   init(
-    _ store: InstanceStore, in epoll: borrowing Epoll, word: UInt64, links: UInt64
+    _ store: InstanceStore, on host: FileIdentity, in epoll: borrowing Epoll, word: UInt64,
+    links: UInt64
   ) throws {
-    guard let host = FileIdentity(path: "/proc/self/ns/net") else {
-      throw SupervisorError("/proc is not mounted; swrun needs it")
-    }
     self.store = store
     self.host = host
     fifo = try Self.open("\(store.root)/links", "\(host.device)-\(host.inode)")
@@ -60,7 +59,7 @@ final class ParentNews {
 
   /// Listens from now on, where nobody does.
   ///
-  /// - Parameter key: see `links` of ``init(_:in:word:links:)``.
+  /// - Parameter key: see `links` of ``init(_:on:in:word:links:)``.
   func takePlace(in epoll: borrowing Epoll, key: UInt64) throws(SystemError) {
     if writingEnd == nil {
       guard

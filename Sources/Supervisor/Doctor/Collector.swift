@@ -71,7 +71,7 @@ public struct Collector {
       .filter { FileIdentity(path: store.directory($0)) == nil }
     return gone.sorted().map { id in
       Garbage(text: "what \(id.prefix(12)) had on parents, an instance that is no more") {
-        for name in store.publishedNames(of: id) { unlink("\(store.slavesDirectory)/\(name)") }
+        store.forgetSlaves(of: id)
       }
     }
   }
